@@ -1,0 +1,309 @@
+//! Who a caller is: EdDSA (Ed25519) JSON Web Tokens after RFC 7519, RFC 8037 and RFC 8725.
+//! Only the holder of a private key mints; everyone else verifies with the public one.
+
+use std::collections::HashMap;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+
+use crate::ids::SiteId;
+use crate::state::text_enum;
+
+text_enum!(
+    /// What a caller may do.
+    Role {
+        /// Everything, at the hub and at every site.
+        Admin = "admin",
+        /// Everything at one site.
+        Manager = "manager",
+        /// Tickets, stock and orders of one site.
+        Kitchen = "kitchen",
+        /// A touch kiosk: the menu, and orders of its own guests.
+        Kiosk = "kiosk",
+        /// Metrics alone.
+        Sre = "sre",
+    }
+);
+
+/// The audience of the hub's own API.
+pub const HUB_AUDIENCE: &str = "sunakku:hub";
+/// The issuer of the hub's tokens.
+pub const HUB_ISSUER: &str = "sunakku:hub";
+
+/// The audience of one site's API, which is also the issuer of its own tokens.
+pub fn site_audience(site: &SiteId) -> String {
+    format!("sunakku:site:{site}")
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who minted it.
+    pub iss: String,
+    /// The person or device.
+    pub sub: String,
+    /// Where it is good.
+    pub aud: String,
+    /// Until when, seconds since 1970.
+    pub exp: i64,
+    /// Since when, seconds since 1970.
+    pub iat: i64,
+    /// Unique per token.
+    pub jti: Uuid,
+    /// What its holder may do.
+    pub role: Role,
+}
+
+/// Why a token is not believed. Callers learn no more than this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// No token came.
+    #[error("a token is needed: send it as \"Authorization: Bearer …\"")]
+    Missing,
+    /// It is damaged, foreign, for another audience or signed by an unknown key.
+    #[error("the token is not valid here: sign in again")]
+    Invalid,
+    /// It was good once.
+    #[error("the token has expired: sign in again")]
+    Expired,
+}
+
+/// A key of the signer's could not be read or made.
+#[derive(Debug, thiserror::Error)]
+#[error("no Ed25519 key: {0}")]
+pub struct InvalidKey(String);
+
+/// The public half of a signing key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// Names the key in a token's header: the first half of the key's SHA-256, hexadecimal.
+    pub kid: String,
+    /// The key's 32 bytes in base64url, as in a JWK (RFC 8037).
+    pub x: String,
+}
+
+impl PublicKey {
+    /// The key whose 32 bytes are `x` in base64url.
+    pub fn from_x(x: &str) -> Result<Self, InvalidKey> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(x);
+        let bytes = bytes.map_err(|error| InvalidKey(error.to_string()))?;
+        if bytes.len() != 32 {
+            return Err(InvalidKey(format!("{} bytes instead of 32", bytes.len())));
+        }
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let kid = digest[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self {
+            kid,
+            x: BASE64_URL_SAFE_NO_PAD.encode(bytes),
+        }
+    }
+}
+
+/// Mints tokens.
+pub struct Signer {
+    issuer: String,
+    key: EncodingKey,
+    public: PublicKey,
+}
+
+impl Signer {
+    /// A new private key in PKCS#8.
+    pub fn generate_pkcs8() -> Result<Vec<u8>, InvalidKey> {
+        let made = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8());
+        Ok(made
+            .map_err(|error| InvalidKey(error.to_string()))?
+            .as_ref()
+            .to_vec())
+    }
+
+    /// A signer with this private key, naming itself `issuer`.
+    pub fn new(issuer: impl Into<String>, pkcs8: &[u8]) -> Result<Self, InvalidKey> {
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8);
+        let pair = pair.map_err(|error| InvalidKey(error.to_string()))?;
+        Ok(Self {
+            issuer: issuer.into(),
+            key: EncodingKey::from_ed_der(pkcs8),
+            public: PublicKey::from_bytes(pair.public_key().as_ref()),
+        })
+    }
+
+    /// The key by which its tokens are verified.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// A token for `sub` with `role` at `audience`, good for `life` from `now` on.
+    pub fn mint(
+        &self,
+        sub: &str,
+        role: Role,
+        audience: &str,
+        life: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<String, InvalidKey> {
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            sub: sub.to_owned(),
+            aud: audience.to_owned(),
+            exp: (now + life).timestamp(),
+            iat: now.timestamp(),
+            jti: Uuid::now_v7(),
+            role,
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.public.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &self.key)
+            .map_err(|error| InvalidKey(error.to_string()))
+    }
+}
+
+/// Believes tokens of known keys for one audience.
+pub struct Verifier {
+    audience: String,
+    /// By `kid`: the key, and the only issuer that may use it.
+    keys: HashMap<String, (DecodingKey, String)>,
+}
+
+/// Tokens longer than this are not even parsed.
+const MAX_TOKEN_BYTES: usize = 4_096;
+/// How far two clocks may differ, seconds.
+const LEEWAY_SECONDS: u64 = 30;
+
+impl Verifier {
+    /// Believes the tokens that `keys` signed, each for the issuer named with it.
+    pub fn new<'a>(
+        audience: impl Into<String>,
+        keys: impl IntoIterator<Item = (&'a PublicKey, String)>,
+    ) -> Result<Self, InvalidKey> {
+        let decoded = keys.into_iter().map(|(public, issuer)| {
+            let key = DecodingKey::from_ed_components(&public.x);
+            let key = key.map_err(|error| InvalidKey(error.to_string()))?;
+            Ok((public.kid.clone(), (key, issuer)))
+        });
+        Ok(Self {
+            audience: audience.into(),
+            keys: decoded.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What the token says, when it can be believed.
+    pub fn verify(&self, token: &str) -> Result<Claims, Distrust> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Distrust::Invalid);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Distrust::Invalid)?;
+        let kid = header.kid.ok_or(Distrust::Invalid)?;
+        // The key decides algorithm and issuer; what else the header says is not asked.
+        let (key, issuer) = self.keys.get(&kid).ok_or(Distrust::Invalid)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.leeway = LEEWAY_SECONDS;
+        validation.validate_nbf = true;
+        validation.set_audience(&[&self.audience]);
+        validation.set_issuer(&[issuer]);
+        validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
+        match jsonwebtoken::decode::<Claims>(token, key, &validation) {
+            Ok(token) => Ok(token.claims),
+            Err(error) => Err(match error.kind() {
+                jsonwebtoken::errors::ErrorKind::ExpiredSignature => Distrust::Expired,
+                _ => Distrust::Invalid,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer(issuer: &str) -> Signer {
+        Signer::new(issuer, &Signer::generate_pkcs8().expect("key")).expect("signer")
+    }
+
+    fn verifier(signer: &Signer) -> Verifier {
+        Verifier::new("a", [(signer.public(), "me".to_owned())]).expect("verifier")
+    }
+
+    fn mint(signer: &Signer, audience: &str, seconds: i64) -> String {
+        let life = TimeDelta::seconds(seconds);
+        signer
+            .mint("ann", Role::Kiosk, audience, life, Utc::now())
+            .expect("token")
+    }
+
+    #[test]
+    fn a_token_is_believed_by_its_audience_until_it_expires() {
+        let me = signer("me");
+        let claims = verifier(&me).verify(&mint(&me, "a", 60)).expect("believed");
+        assert_eq!((claims.sub.as_str(), claims.role), ("ann", Role::Kiosk));
+        assert_eq!(
+            verifier(&me).verify(&mint(&me, "a", -61)),
+            Err(Distrust::Expired)
+        );
+        assert_eq!(
+            verifier(&me).verify(&mint(&me, "b", 60)),
+            Err(Distrust::Invalid)
+        );
+    }
+
+    #[test]
+    fn a_foreign_key_issuer_or_algorithm_is_not_believed() {
+        let (me, other) = (signer("me"), signer("me"));
+        assert_eq!(
+            verifier(&me).verify(&mint(&other, "a", 60)),
+            Err(Distrust::Invalid)
+        );
+        let liar = Signer {
+            issuer: "you".into(),
+            ..signer("you")
+        };
+        let knows_liar = Verifier::new("a", [(liar.public(), "me".to_owned())]).expect("verifier");
+        assert_eq!(
+            knows_liar.verify(&mint(&liar, "a", 60)),
+            Err(Distrust::Invalid)
+        );
+        let claims = mint(&me, "a", 60)
+            .split('.')
+            .nth(1)
+            .expect("claims")
+            .to_owned();
+        for header in [
+            r#"{"alg":"none"}"#.to_owned(),
+            format!(r#"{{"alg":"none","kid":"{}"}}"#, me.public().kid),
+            format!(r#"{{"alg":"HS256","kid":"{}"}}"#, me.public().kid),
+            r#"{"alg":"EdDSA","kid":"../../etc/passwd"}"#.to_owned(),
+        ] {
+            let forged = format!("{}.{claims}.", BASE64_URL_SAFE_NO_PAD.encode(&header));
+            assert_eq!(
+                verifier(&me).verify(&forged),
+                Err(Distrust::Invalid),
+                "{header}"
+            );
+        }
+        for junk in ["", ".", "..", "a.b.c", &"x".repeat(10_000)] {
+            assert_eq!(verifier(&me).verify(junk), Err(Distrust::Invalid), "{junk}");
+        }
+    }
+
+    #[test]
+    fn a_public_key_survives_its_text() {
+        let me = signer("me");
+        assert_eq!(
+            PublicKey::from_x(&me.public().x).ok().as_ref(),
+            Some(me.public())
+        );
+        assert!(PublicKey::from_x("AAAA").is_err());
+    }
+}

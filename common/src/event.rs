@@ -1,0 +1,284 @@
+//! Events of the site log: what happened at a site, in the order in which it happened.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::ids::{Epoch, OrderId, TicketId};
+use crate::order::{OrderDetails, OrderLine, Service};
+use crate::state::{OrderState, TicketState};
+
+/// Names of the kinds of events. A reader keeps kinds that it does not know and skips them.
+pub mod kind {
+    /// A store began to number events: [`super::EpochStarted`].
+    pub const EPOCH_STARTED: &str = "epoch.started";
+    /// An entry of the log does not match its checksum: [`super::Corrupt`].
+    pub const LOG_CORRUPT: &str = "log.corrupt";
+    /// An order was taken: [`super::OrderPlaced`].
+    pub const ORDER_PLACED: &str = "order.placed";
+    /// An order's lines were dealt to stations: [`super::OrderRouted`].
+    pub const ORDER_ROUTED: &str = "order.routed";
+    /// An order changed its state: `order.<state>`, [`super::OrderMoved`].
+    pub const ORDER_PREPARING: &str = "order.preparing";
+    /// See [`ORDER_PREPARING`].
+    pub const ORDER_READY: &str = "order.ready";
+    /// See [`ORDER_PREPARING`].
+    pub const ORDER_COLLECTED: &str = "order.collected";
+    /// See [`ORDER_PREPARING`].
+    pub const ORDER_CANCELLED: &str = "order.cancelled";
+    /// See [`ORDER_PREPARING`].
+    pub const ORDER_REJECTED: &str = "order.rejected";
+    /// See [`ORDER_PREPARING`].
+    pub const ORDER_EXPIRED: &str = "order.expired";
+    /// A cook began a ticket: [`super::TicketMoved`].
+    pub const TICKET_STARTED: &str = "ticket.started";
+    /// One line of a ticket was made: [`super::TicketMoved`].
+    pub const TICKET_LINE_BUMPED: &str = "ticket.line_bumped";
+    /// A ticket was made: [`super::TicketMoved`].
+    pub const TICKET_BUMPED: &str = "ticket.bumped";
+    /// A ticket that was done is being made again: [`super::TicketMoved`].
+    pub const TICKET_RECALLED: &str = "ticket.recalled";
+    /// Stock was set or corrected: [`super::StockMoved`].
+    pub const STOCK_ADJUSTED: &str = "stock.adjusted";
+    /// A SKU was taken off sale: [`super::StockMoved`].
+    pub const STOCK_SUSPENDED: &str = "stock.suspended";
+    /// A SKU is on sale again: [`super::StockMoved`].
+    pub const STOCK_RESUMED: &str = "stock.resumed";
+    /// A menu went live: [`super::MenuActivated`].
+    pub const MENU_ACTIVATED: &str = "menu.activated";
+    /// Every kind that an [`super::OrderMoved`] comes in.
+    pub const ORDER_MOVES: &[&str] = &[
+        ORDER_PREPARING,
+        ORDER_READY,
+        ORDER_COLLECTED,
+        ORDER_CANCELLED,
+        ORDER_REJECTED,
+        ORDER_EXPIRED,
+    ];
+}
+
+/// One event.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Event {
+    /// Counts from 1 without gaps within an epoch.
+    pub seq: u64,
+    /// The edge's clock; information, never used for order.
+    pub at: DateTime<Utc>,
+    /// See [`kind`].
+    pub kind: String,
+    /// What happened, by kind.
+    pub body: Box<RawValue>,
+}
+
+impl Event {
+    /// Reads an event from its text.
+    pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The event's one text, over which the hash chain runs. `at`, `kind` and `body` are taken
+    /// as the store has them: `at` and `kind` need no escaping, `body` is JSON.
+    pub fn encode(seq: u64, at: &str, kind: &str, body: &str) -> String {
+        format!(r#"{{"seq":{seq},"at":"{at}","kind":"{kind}","body":{body}}}"#)
+    }
+
+    /// The body as the type that belongs to the kind.
+    pub fn body<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.body.get())
+    }
+}
+
+/// A time as events write it: RFC 3339, UTC, milliseconds.
+pub fn timestamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// Who did it, and from which device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct By {
+    /// Name of a person or device, or of a part of the edge such as `queue`.
+    pub actor: String,
+    /// The device it was done at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+impl By {
+    /// A part of the edge itself.
+    pub fn system(part: &str) -> Self {
+        Self {
+            actor: part.to_owned(),
+            device: None,
+        }
+    }
+}
+
+/// What an event did to one SKU, with the count after it, so that readers do no arithmetic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StockChange {
+    /// The SKU.
+    pub sku: String,
+    /// Units added or, negative, taken.
+    pub delta: i64,
+    /// Units at hand after it; `None` when it is not counted.
+    pub on_hand: Option<i64>,
+    /// Whether it is off sale.
+    pub suspended: bool,
+}
+
+/// Body of [`kind::EPOCH_STARTED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochStarted {
+    /// The new epoch.
+    pub epoch: Epoch,
+    /// The one before it, when the store had one.
+    #[serde(default)]
+    pub previous: Option<Epoch>,
+    /// Why: `born`, or what was found wrong.
+    pub reason: String,
+}
+
+/// Body of [`kind::LOG_CORRUPT`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Corrupt {
+    /// The kind that the damaged entry named.
+    pub kind: String,
+    /// Its body as it was found.
+    pub found: String,
+}
+
+/// Body of [`kind::ORDER_PLACED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    /// The order.
+    pub order: OrderId,
+    /// Its pickup number.
+    pub number: u32,
+    /// The key under which it was sent.
+    pub key: String,
+    /// Who sent it.
+    pub by: By,
+    /// What it took from stock.
+    pub stock: Vec<StockChange>,
+    /// What was ordered.
+    pub details: OrderDetails,
+}
+
+/// Body of the kinds in [`kind::ORDER_MOVES`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderMoved {
+    /// The order.
+    pub order: OrderId,
+    /// Its pickup number.
+    pub number: u32,
+    /// The state that it has now.
+    pub state: OrderState,
+    /// Who did it.
+    pub by: By,
+    /// Why, where that matters.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What it gave back to stock.
+    #[serde(default)]
+    pub stock: Vec<StockChange>,
+}
+
+/// Body of [`kind::ORDER_ROUTED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderRouted {
+    /// The order.
+    pub order: OrderId,
+    /// Its pickup number.
+    pub number: u32,
+    /// Who did it.
+    pub by: By,
+    /// One ticket for each station that has something to make.
+    pub tickets: Vec<TicketDetails>,
+}
+
+/// What one station makes of one order. It never changes; its progress stands in its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TicketDetails {
+    /// The ticket.
+    pub id: TicketId,
+    /// Its order.
+    pub order: OrderId,
+    /// The order's pickup number.
+    pub number: u32,
+    /// Code of the station.
+    pub station: String,
+    /// The order's lines that this station makes; lines count from 1 within the ticket by
+    /// their place in this list.
+    pub lines: Vec<OrderLine>,
+    /// Codes of allergens that the guest must avoid.
+    #[serde(default)]
+    pub avoid: Vec<String>,
+    /// Where the guest eats.
+    pub service: Option<Service>,
+    /// Other stations that make a part of the same order.
+    #[serde(default)]
+    pub others: Vec<String>,
+    /// When the order was taken.
+    pub placed_at: DateTime<Utc>,
+    /// When the guest wants it; now when absent.
+    pub pickup_at: Option<DateTime<Utc>>,
+}
+
+/// Body of the kinds `ticket.*`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TicketMoved {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Its order.
+    pub order: OrderId,
+    /// The order's pickup number.
+    pub number: u32,
+    /// Code of the station.
+    pub station: String,
+    /// The state that it has now.
+    pub state: TicketState,
+    /// Lines that are made, counted from 1 within the ticket.
+    pub done_lines: Vec<u32>,
+    /// Who did it.
+    pub by: By,
+}
+
+/// Body of the kinds `stock.*`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StockMoved {
+    /// What changed.
+    pub stock: Vec<StockChange>,
+    /// Who did it.
+    pub by: By,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Body of [`kind::MENU_ACTIVATED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MenuActivated {
+    /// The version that the site sells by from now on.
+    pub version: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_survives_its_text() {
+        let text = Event::encode(
+            7,
+            "2026-11-23T10:00:00.000Z",
+            kind::ORDER_READY,
+            r#"{"a":1}"#,
+        );
+        let event = Event::decode(&text).expect("own text");
+        assert_eq!(
+            (event.seq, event.kind.as_str(), event.body.get()),
+            (7, "order.ready", r#"{"a":1}"#)
+        );
+        assert_eq!(timestamp(event.at), "2026-11-23T10:00:00.000Z");
+    }
+}

@@ -1,0 +1,307 @@
+//! What both HTTP APIs share: problem answers, extractors, lists, callers, request metrics.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::claims::{Claims, Distrust, Role, Verifier};
+use crate::problem::{MEDIA_TYPE, Problem};
+use crate::telemetry::{HTTP_DURATION, HTTP_REQUESTS};
+use crate::text::Languages;
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// A JSON body whose rejections are problems.
+#[derive(Debug, FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        let detail = rejection.body_text();
+        let slug = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => "body-too-large",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported-media-type",
+            StatusCode::UNPROCESSABLE_ENTITY => "invalid-body",
+            _ => "malformed-json",
+        };
+        Self::new(rejection.status(), slug, detail)
+    }
+}
+
+/// Path parameters whose rejections are problems: what is no id names nothing.
+#[derive(Debug, FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub struct Path<T>(pub T);
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::not_found(rejection.body_text())
+    }
+}
+
+/// Query parameters whose rejections are problems.
+#[derive(Debug, FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub struct Query<T>(pub T);
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request("invalid-query", rejection.body_text())
+    }
+}
+
+impl From<Distrust> for Problem {
+    fn from(distrust: Distrust) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            distrust.to_string(),
+        )
+    }
+}
+
+/// The one who calls, known by a valid token.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Claims);
+
+impl Caller {
+    /// Refuses the call with 403 unless the caller has one of `roles`; admins may everything.
+    pub fn require(&self, roles: &[Role]) -> Result<(), Problem> {
+        if self.0.role == Role::Admin || roles.contains(&self.0.role) {
+            return Ok(());
+        }
+        let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+        let needed = if names.is_empty() {
+            "admin".to_owned()
+        } else {
+            names.join(" or ")
+        };
+        let detail = format!("This needs the role {needed}; yours is {}.", self.0.role);
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Arc<Verifier>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers).ok_or(Distrust::Missing)?;
+        Ok(Self(Arc::<Verifier>::from_ref(state).verify(token)?))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header, or of the subprotocol pair
+/// `sunakku.v1, bearer.<token>` by which a browser's WebSocket sends it.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        return scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(token.trim());
+    }
+    let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    protocols
+        .split(',')
+        .find_map(|protocol| protocol.trim().strip_prefix("bearer."))
+}
+
+/// The languages that the caller reads.
+pub fn languages(headers: &HeaderMap) -> Languages {
+    let header = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    header.map(Languages::parse).unwrap_or_default()
+}
+
+/// The `Idempotency-Key` of a mutation: 1 to 255 visible ASCII characters.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let legal =
+        |key: &&str| (1..=255).contains(&key.len()) && key.chars().all(|c| c.is_ascii_graphic());
+    match value.to_str().ok().filter(legal) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => Err(Problem::bad_request(
+            "idempotency-key-invalid",
+            "Idempotency-Key must be 1 to 255 visible ASCII characters, such as a UUID.",
+        )),
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Entries at most (50; 200 at most).
+    pub limit: Option<u32>,
+    /// The `next` of the answer before.
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// Entries at most, within bounds.
+    pub fn limit(&self) -> usize {
+        self.limit.unwrap_or(50).clamp(1, 200) as usize
+    }
+
+    /// The cursor as a number, for lists that are in the order of one.
+    pub fn after_number(&self) -> Result<Option<i64>, Problem> {
+        let parse = |text: &String| {
+            text.parse().map_err(|_| {
+                Problem::bad_request("invalid-cursor", "Take `after` from the `next` of a list.")
+            })
+        };
+        self.after.as_ref().map(parse).transpose()
+    }
+}
+
+/// One part of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct List<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// What to send as `after` for the next part; null at the end.
+    pub next: Option<String>,
+}
+
+/// The body of `POST /v1/session`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// Name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+/// A token, as an answer.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Session {
+    /// Send it as `Authorization: Bearer …`.
+    pub access_token: String,
+    /// Always `Bearer`.
+    pub token_type: String,
+    /// Seconds that it is good for.
+    pub expires_in: i64,
+}
+
+/// Answers unknown paths.
+pub async fn unknown_path() -> Problem {
+    Problem::not_found("There is nothing at this path; /openapi.json lists what there is.")
+}
+
+/// Answers known paths with a method that they do not have.
+pub async fn unknown_method() -> Problem {
+    let detail = "This path does not take this method; /openapi.json lists what it takes.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+}
+
+/// Answers a request whose handler panicked; the panic itself is logged by its hook.
+pub fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::internal().into_response()
+}
+
+/// Middleware: counts and times each request under its route template.
+pub async fn measure(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().to_string();
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    let code = response.status().as_str().to_owned();
+    let labels = [
+        ("method", method.clone()),
+        ("route", route.clone()),
+        ("code", code),
+    ];
+    metrics::counter!(HTTP_REQUESTS, &labels).increment(1);
+    metrics::histogram!(HTTP_DURATION, "method" => method, "route" => route)
+        .record(started.elapsed().as_secs_f64());
+    response
+}
+
+/// Whether a caller may read the metrics: from this machine, or with the role `sre`.
+pub fn may_read_metrics(
+    peer: &ConnectInfo<SocketAddr>,
+    caller: Result<Caller, Problem>,
+) -> Result<(), Problem> {
+    if peer.0.ip().is_loopback() {
+        Ok(())
+    } else {
+        caller?.require(&[Role::Sre])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header");
+        HeaderMap::from_iter([(header::HeaderName::from_static(name), value)])
+    }
+
+    #[test]
+    fn a_token_comes_by_header_or_by_subprotocol() {
+        assert_eq!(bearer(&headers("authorization", "bearer abc")), Some("abc"));
+        assert_eq!(bearer(&headers("authorization", "Basic abc")), None);
+        let pair = headers("sec-websocket-protocol", "sunakku.v1, bearer.abc");
+        assert_eq!(bearer(&pair), Some("abc"));
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn an_idempotency_key_is_short_and_visible() {
+        let key = |value: &str| idempotency_key(&headers("idempotency-key", value));
+        assert_eq!(key("k-1").ok().flatten().as_deref(), Some("k-1"));
+        for bad in ["", "a b", "ä", &"x".repeat(256)] {
+            assert_eq!(key(bad).expect_err(bad).slug(), "idempotency-key-invalid");
+        }
+        assert!(
+            idempotency_key(&HeaderMap::new())
+                .expect("none is fine")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_problem_is_answered_as_one() {
+        let response = Problem::unavailable("store-unavailable", "Try again.").into_response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["content-type"], MEDIA_TYPE);
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+}

@@ -1,0 +1,31 @@
+//! What Sunakku's edge and hub must agree on: identifiers, the menu, the rules of orders and
+//! stock, events and their hash chain, the append protocol, subjects, claims, problems.
+//!
+//! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
+//! their arguments, so that they can be tested without servers. [`http`], [`config`] and
+//! [`telemetry`] hold the few pieces of plumbing that both binaries share.
+
+pub mod business_day;
+pub mod chain;
+pub mod claims;
+pub mod config;
+pub mod event;
+pub mod http;
+pub mod ids;
+pub mod menu;
+pub mod model;
+pub mod money;
+pub mod order;
+pub mod password;
+pub mod problem;
+pub mod state;
+pub mod subjects;
+pub mod sync;
+pub mod telemetry;
+pub mod text;
+
+/// Installs the process-wide TLS provider; call it first in `main`.
+pub fn install_crypto() {
+    // A second call in one process (tests) finds it installed, which is as good.
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
