@@ -65,7 +65,7 @@ pub struct User {
     pub role: crate::claims::Role,
 }
 
-/// How long to wait for a first connection, and how to say whom we wait for.
+/// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {

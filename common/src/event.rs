@@ -16,8 +16,6 @@ pub mod kind {
     pub const LOG_CORRUPT: &str = "log.corrupt";
     /// An order was taken: [`super::OrderPlaced`].
     pub const ORDER_PLACED: &str = "order.placed";
-    /// An order's lines were dealt to stations: [`super::OrderRouted`].
-    pub const ORDER_ROUTED: &str = "order.routed";
     /// An order changed its state: `order.<state>`, [`super::OrderMoved`].
     pub const ORDER_PREPARING: &str = "order.preparing";
     /// See [`ORDER_PREPARING`].
@@ -30,6 +28,8 @@ pub mod kind {
     pub const ORDER_REJECTED: &str = "order.rejected";
     /// See [`ORDER_PREPARING`].
     pub const ORDER_EXPIRED: &str = "order.expired";
+    /// A station was given its part of an order: [`super::TicketCreated`].
+    pub const TICKET_CREATED: &str = "ticket.created";
     /// A cook began a ticket: [`super::TicketMoved`].
     pub const TICKET_STARTED: &str = "ticket.started";
     /// One line of a ticket was made: [`super::TicketMoved`].
@@ -38,6 +38,8 @@ pub mod kind {
     pub const TICKET_BUMPED: &str = "ticket.bumped";
     /// A ticket that was done is being made again: [`super::TicketMoved`].
     pub const TICKET_RECALLED: &str = "ticket.recalled";
+    /// A ticket's order was called off: [`super::TicketMoved`].
+    pub const TICKET_CANCELLED: &str = "ticket.cancelled";
     /// Stock was set or corrected: [`super::StockMoved`].
     pub const STOCK_ADJUSTED: &str = "stock.adjusted";
     /// A SKU was taken off sale: [`super::StockMoved`].
@@ -183,17 +185,19 @@ pub struct OrderMoved {
     pub stock: Vec<StockChange>,
 }
 
-/// Body of [`kind::ORDER_ROUTED`].
+/// Body of [`kind::TICKET_CREATED`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OrderRouted {
-    /// The order.
+pub struct TicketCreated {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Its order.
     pub order: OrderId,
-    /// Its pickup number.
+    /// The order's pickup number.
     pub number: u32,
     /// Who did it.
     pub by: By,
-    /// One ticket for each station that has something to make.
-    pub tickets: Vec<TicketDetails>,
+    /// What is to be made.
+    pub details: TicketDetails,
 }
 
 /// What one station makes of one order. It never changes; its progress stands in its state.
@@ -224,7 +228,7 @@ pub struct TicketDetails {
     pub pickup_at: Option<DateTime<Utc>>,
 }
 
-/// Body of the kinds `ticket.*`.
+/// Body of the kinds `ticket.*` but [`kind::TICKET_CREATED`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TicketMoved {
     /// The ticket.

@@ -122,6 +122,8 @@ pub struct OrderDetails {
     pub pickup_at: Option<DateTime<Utc>>,
     /// When it should be ready.
     pub ready_estimate_at: DateTime<Utc>,
+    /// How long its slowest item takes to make, seconds.
+    pub preparation_seconds: u32,
     /// The site's business day that its number belongs to.
     pub business_day: NaiveDate,
     /// Version of the menu that priced it.

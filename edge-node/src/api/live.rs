@@ -1,0 +1,346 @@
+//! The live connection of screens: frames by sequence, a beat every two seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sunakku_common::claims::Role;
+use sunakku_common::event::timestamp;
+use sunakku_common::http::{Caller, Query};
+use sunakku_common::ids::Epoch;
+use sunakku_common::order::StockLevel;
+use sunakku_common::problem::Problem;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::SITE;
+use crate::app::AppState;
+use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
+use crate::metrics as names;
+use crate::store::{OrderFilter, StoreError};
+
+/// How often a screen hears that it is live.
+const BEAT: Duration = Duration::from_secs(2);
+/// How long one message may take to go out; a screen that is slower is dropped and resumes.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// Entries of the log that one step of catching up reads.
+const CATCH_UP: usize = 500;
+/// A screen sends nothing but pongs.
+const MAX_MESSAGE: usize = 4_096;
+/// Orders or tickets read at a time for a snapshot.
+const PART: usize = 200;
+
+/// What a screen asks for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// `stock`, `orders`, `tickets`, `menu`, `sync`, by commas.
+    topics: String,
+    /// The last sequence that was seen: every frame after it, no snapshot. A snapshot when the
+    /// log no longer reaches back to it.
+    from: Option<u64>,
+    /// The epoch that `from` belongs to, as a snapshot or beat told it; a snapshot when the store
+    /// has another one.
+    epoch: Option<Epoch>,
+}
+
+/// Frames `{type, seq, at, data}` as they happen.
+///
+/// `type` is `snapshot`, `stock`, `order`, `ticket`, `menu`, `sync` or `beat`. The frames of one
+/// event have its sequence and come together; a beat tells the last sequence of which all was
+/// sent. The token comes as `Authorization: Bearer`, or as subprotocols
+/// `sunakku.v1, bearer.<token>`.
+#[utoipa::path(
+    get, path = "/v1/live", tag = "live", params(Wanted),
+    responses(
+        (status = 101, description = "A WebSocket"),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn live(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(wanted): Query<Wanted>,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    caller.require(SITE)?;
+    let topics = topics(&wanted.topics)?;
+    if topics.contains(&Topic::Tickets) && caller.0.role == Role::Kiosk {
+        caller.require(super::STAFF)?;
+    }
+    let upgrade = upgrade
+        .map_err(|rejection| Problem::bad_request("websocket-expected", rejection.body_text()))?;
+    let slots = Arc::clone(&state.inner.websockets);
+    let slot = slots.try_acquire_owned().map_err(|_| {
+        Problem::unavailable(
+            "too-many-screens",
+            "This edge serves no more screens; try later.",
+        )
+    })?;
+    let token = state.inner.tasks.token();
+    Ok(upgrade
+        .max_message_size(MAX_MESSAGE)
+        .protocols(["sunakku.v1"])
+        .on_upgrade(async move |socket| {
+            metrics::gauge!(names::WEBSOCKETS).increment(1.0);
+            Screen {
+                state,
+                socket,
+                topics,
+                told: Position {
+                    epoch: Epoch(uuid::Uuid::nil()),
+                    seq: 0,
+                },
+            }
+            .serve(wanted)
+            .await;
+            metrics::gauge!(names::WEBSOCKETS).decrement(1.0);
+            drop((slot, token));
+        }))
+}
+
+fn topics(names: &str) -> Result<Vec<Topic>, Problem> {
+    let known: Vec<&str> = Topic::ALL.iter().map(|(name, _)| *name).collect();
+    let find = |name: &str| {
+        let found = Topic::ALL.iter().find(|(known, _)| *known == name.trim());
+        found.map(|(_, topic)| *topic).ok_or_else(|| {
+            let detail = format!("topics: some of {}, by commas", known.join(", "));
+            Problem::bad_request("invalid-query", detail)
+        })
+    };
+    names.split(',').map(find).collect()
+}
+
+/// One connected screen.
+struct Screen {
+    state: AppState,
+    socket: WebSocket,
+    topics: Vec<Topic>,
+    /// Everything up to here was sent.
+    told: Position,
+}
+
+/// Why a connection ends.
+enum End {
+    /// The screen went away, or could not keep up.
+    Gone,
+    Slow,
+    /// The edge stops.
+    Stopping,
+    /// The store does not answer; the screen comes back.
+    Store(StoreError),
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Screen {
+    async fn serve(mut self, wanted: Wanted) {
+        let end = match self.follow(&wanted).await {
+            Ok(()) => return,
+            Err(end) => end,
+        };
+        let (code, reason) = match end {
+            End::Gone => return,
+            End::Slow => {
+                metrics::counter!(names::WEBSOCKETS_DROPPED).increment(1);
+                (
+                    close_code::AGAIN,
+                    "too slow: come back with from=<last sequence>",
+                )
+            }
+            End::Stopping => (close_code::AWAY, "the edge stops: come back"),
+            End::Store(error) => {
+                tracing::warn!(%error, "a screen is sent away");
+                (close_code::AGAIN, "the store does not answer: come back")
+            }
+        };
+        let reason = Utf8Bytes::from_static(reason);
+        let close = Message::Close(Some(CloseFrame { code, reason }));
+        let _gone = tokio::time::timeout(SEND_TIMEOUT, self.socket.send(close)).await;
+    }
+
+    async fn follow(&mut self, wanted: &Wanted) -> Result<(), End> {
+        // Subscribed before anything is read, so that nothing falls in between.
+        let mut events = self.state.inner.live.subscribe();
+        match wanted.from {
+            Some(seq) if self.reaches_back(seq, wanted.epoch).await? => self.catch_up().await?,
+            _ => self.snapshot().await?,
+        }
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            let stop = self.state.inner.stop.clone();
+            tokio::select! {
+                () = stop.cancelled() => return Err(End::Stopping),
+                event = events.recv() => self.tell(event).await?,
+                _ = beat.tick() => self.beat().await?,
+                message = self.socket.next() => match message {
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                    Some(Ok(_)) => {}
+                },
+            }
+        }
+    }
+
+    /// Whether every event after `seq` can still be told; notes the place if so.
+    async fn reaches_back(&mut self, seq: u64, epoch: Option<Epoch>) -> Result<bool, End> {
+        let store = &self.state.inner.store;
+        let head = store.head().await?;
+        let same_life = epoch.is_none_or(|epoch| epoch == head.epoch);
+        let oldest = store.anchor().await?.seq;
+        self.told = Position {
+            epoch: head.epoch,
+            seq,
+        };
+        Ok(same_life && (oldest..=head.seq).contains(&seq))
+    }
+
+    /// Tells what the log has after the place, up to what the live reader has told others.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        loop {
+            let position = self.state.inner.live.position();
+            if position.epoch != self.told.epoch {
+                return self.snapshot().await;
+            }
+            if position.seq <= self.told.seq {
+                return Ok(());
+            }
+            let entries = self
+                .state
+                .inner
+                .store
+                .log_from(self.told.seq + 1, CATCH_UP)
+                .await?;
+            if entries
+                .first()
+                .is_some_and(|entry| entry.seq != self.told.seq + 1)
+            {
+                return self.snapshot().await;
+            }
+            for entry in entries.iter().take_while(|entry| entry.seq <= position.seq) {
+                self.send_frames(&Told::read(entry).frames).await?;
+                self.told.seq = entry.seq;
+            }
+        }
+    }
+
+    async fn tell(&mut self, event: Result<Arc<LiveEvent>, RecvError>) -> Result<(), End> {
+        match event {
+            Ok(event) if event.epoch != self.told.epoch => self.snapshot().await,
+            Ok(event) if event.seq <= self.told.seq => Ok(()),
+            Ok(event) if event.seq == self.told.seq + 1 => {
+                self.send_frames(&event.frames).await?;
+                self.told.seq = event.seq;
+                Ok(())
+            }
+            Ok(_gap) => self.catch_up().await,
+            Err(RecvError::Lagged(_)) => Err(End::Slow),
+            Err(RecvError::Closed) => Err(End::Stopping),
+        }
+    }
+
+    async fn send_frames(&mut self, frames: &[Frame]) -> Result<(), End> {
+        for frame in frames
+            .iter()
+            .filter(|frame| self.topics.contains(&frame.topic))
+        {
+            let text = text(frame.json.clone());
+            let feed = tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(text)).await;
+            feed.map_err(|_| End::Slow)?.map_err(|_| End::Gone)?;
+        }
+        let flush = tokio::time::timeout(SEND_TIMEOUT, self.socket.flush()).await;
+        flush.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+    }
+
+    async fn send(&mut self, json: Bytes) -> Result<(), End> {
+        let send = tokio::time::timeout(SEND_TIMEOUT, self.socket.send(text(json))).await;
+        send.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
+    }
+
+    async fn beat(&mut self) -> Result<(), End> {
+        let now = timestamp(self.state.inner.store.now());
+        if self.topics.contains(&Topic::Sync)
+            && let Ok(sync) = self.state.sync_answer().await
+        {
+            let data = serde_json::to_value(sync).unwrap_or_default();
+            self.send(frame("sync", self.told.seq, &now, &data)).await?;
+        }
+        let data = json!({ "epoch": self.told.epoch });
+        self.send(frame("beat", self.told.seq, &now, &data)).await
+    }
+
+    /// How things stand now, as one frame. What happens while it is read is told again after it,
+    /// which is harmless because frames carry states and counts, not changes.
+    async fn snapshot(&mut self) -> Result<(), End> {
+        self.told = self.state.inner.live.position();
+        let mut data = Map::from_iter([("epoch".to_owned(), json!(self.told.epoch))]);
+        for topic in self.topics.clone() {
+            let (name, value) = self.state.snapshot_of(topic).await?;
+            data.insert(name.to_owned(), value);
+        }
+        let now = timestamp(self.state.inner.store.now());
+        self.send(frame("snapshot", self.told.seq, &now, &Value::Object(data)))
+            .await
+    }
+}
+
+fn text(json: Bytes) -> Message {
+    // Frames are JSON, which is UTF-8; an empty one would only be passed over.
+    Message::Text(Utf8Bytes::try_from(json).unwrap_or_default())
+}
+
+impl AppState {
+    async fn snapshot_of(&self, topic: Topic) -> Result<(&'static str, Value), StoreError> {
+        let shared = &self.inner;
+        Ok(match topic {
+            Topic::Stock => {
+                let row = |(sku, level): (&String, &StockLevel)| json!({ "sku": sku, "on_hand": level.on_hand, "suspended": level.suspended });
+                let levels = shared.store.stock().await?;
+                ("stock", levels.iter().map(row).collect())
+            }
+            Topic::Orders => {
+                let (mut rows, mut after) = (Vec::new(), Some(0));
+                while let Some(place) = after {
+                    let part = shared.store.orders(OrderFilter::Open, place, PART).await?;
+                    after = part.1;
+                    for order in part.0 {
+                        let mut row = serde_json::to_value(&order.details)?;
+                        row["number"] = json!(order.number);
+                        row["state"] = json!(order.state);
+                        rows.push(row);
+                    }
+                }
+                ("orders", Value::Array(rows))
+            }
+            Topic::Tickets => {
+                let (mut rows, mut after) = (Vec::new(), 0);
+                loop {
+                    let part = shared.store.tickets(None, after, PART).await?;
+                    let last = part.len() < PART;
+                    for ticket in part {
+                        after = ticket.place;
+                        let mut row = serde_json::to_value(&ticket.details)?;
+                        row["state"] = json!(ticket.state);
+                        row["done_lines"] = json!(ticket.done_lines);
+                        rows.push(row);
+                    }
+                    if last {
+                        break;
+                    }
+                }
+                ("tickets", Value::Array(rows))
+            }
+            Topic::Menu => ("menu", json!({ "version": shared.menu.menu.version })),
+            Topic::Sync => ("sync", serde_json::to_value(self.sync_answer().await?)?),
+        })
+    }
+}

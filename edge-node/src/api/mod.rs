@@ -1,0 +1,190 @@
+//! The edge's HTTP API: all routes, and the layers around them.
+
+mod health;
+mod live;
+mod menu;
+mod orders;
+mod queue;
+mod session;
+mod stock;
+mod sync;
+mod tickets;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use sunakku_common::claims::Role;
+use sunakku_common::event::By;
+use sunakku_common::http::{Caller, Json, measure, panicked, unknown_method, unknown_path};
+use sunakku_common::problem::Problem;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::AppState;
+use crate::store::Freshness;
+
+pub(crate) use menu::MenuSnapshot;
+
+/// Tells a repeated request apart from the first: its answer is the first one's.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Everyone who works at the site.
+const STAFF: &[Role] = &[Role::Kitchen, Role::Manager];
+/// Everyone and everything at the site.
+const SITE: &[Role] = &[Role::Kiosk, Role::Kitchen, Role::Manager];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sunakku edge",
+        description = "One cafeteria: its menu, orders, tickets, stock and log. Every mutation \
+                       takes `Idempotency-Key`. Errors are RFC 9457 problems.",
+        license(name = "Apache-2.0")
+    ),
+    security(("token" = []))
+)]
+struct Document;
+
+fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        // For everyone.
+        .routes(routes!(session::sign_in))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        // For kiosks, and staff.
+        .routes(routes!(menu::menu))
+        .routes(routes!(orders::place, orders::list))
+        .routes(routes!(orders::get))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(stock::list))
+        .routes(routes!(live::live))
+        // For staff.
+        .routes(routes!(orders::collect))
+        .routes(routes!(tickets::list))
+        .routes(routes!(tickets::get))
+        .routes(routes!(tickets::start))
+        .routes(routes!(tickets::bump))
+        .routes(routes!(tickets::recall))
+        .routes(routes!(tickets::bump_line))
+        .routes(routes!(stock::set))
+        .routes(routes!(stock::adjust))
+        .routes(routes!(stock::suspend))
+        .routes(routes!(stock::resume))
+        .routes(routes!(queue::status))
+        .routes(routes!(sync::status))
+}
+
+/// The OpenAPI document of this API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_router, mut document) = routes().split_for_parts();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    document
+}
+
+/// All routes with their layers.
+pub(crate) fn router(state: AppState) -> Router {
+    let http = &state.inner.config.http;
+    let timeout = Duration::from_secs(http.request_timeout_seconds);
+    // Outermost first. The time-out is inside the measure, so that it is counted; a WebSocket is
+    // answered at once and lives on outside of it.
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(axum::middleware::from_fn(measure))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::map_response(explain_timeout))
+        .layer(TimeoutLayer::with_status_code(
+            axum::http::StatusCode::REQUEST_TIMEOUT,
+            timeout,
+        ))
+        .layer(DefaultBodyLimit::max(http.max_body_bytes));
+    let (router, _document) = routes().split_for_parts();
+    router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(layers)
+        .with_state(state)
+}
+
+/// The time-out layer answers with an empty 408; callers want a problem that says what to do.
+async fn explain_timeout(response: Response) -> Response {
+    if response.status() != axum::http::StatusCode::REQUEST_TIMEOUT {
+        return response;
+    }
+    Problem::unavailable(
+        "timed-out",
+        "The request took too long. Send it again with the same Idempotency-Key.",
+    )
+    .into_response()
+}
+
+/// Who a change is attributed to.
+fn by(caller: &Caller) -> By {
+    let device = (caller.0.role == Role::Kiosk).then(|| caller.0.sub.clone());
+    By {
+        actor: caller.0.sub.clone(),
+        device,
+    }
+}
+
+/// An answer that says when it is that of an earlier request.
+fn fresh<T: serde::Serialize>(body: T, freshness: Freshness) -> Response {
+    let mut response = Json(body).into_response();
+    if freshness == Freshness::Replayed {
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// 409: not from the state in which it is.
+fn illegal_transition(state: &str, why: Option<String>) -> Problem {
+    let why = why.unwrap_or_else(|| "this step does not lead out of its state".to_owned());
+    Problem::conflict("illegal-transition", format!("It is {state}: {why}.")).with("state", state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_router_and_its_document_hold_together() {
+        let document = serde_json::to_value(openapi()).expect("JSON");
+        let paths: Vec<&String> = document["paths"]
+            .as_object()
+            .expect("paths")
+            .keys()
+            .collect();
+        for path in [
+            "/v1/orders",
+            "/v1/tickets/{id}/lines/{line}/bump",
+            "/v1/live",
+            "/v1/sync",
+        ] {
+            assert!(
+                paths.iter().any(|known| *known == path),
+                "{path} is not in {paths:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Sign-in of people and devices that are known at this site.
+
+use axum::extract::State;
+use chrono::Utc;
+use sunakku_common::claims::{Distrust, site_audience};
+use sunakku_common::http::{Json, Session, SignIn};
+use sunakku_common::password;
+use sunakku_common::problem::Problem;
+
+use crate::app::AppState;
+
+/// A hash that no password fits, so that an unknown user takes as long as a wrong password.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3VuYWtrdS1ub2JvZHktMDAx$\
+                      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Sign in by name and password.
+#[utoipa::path(
+    post, path = "/v1/session", tag = "session", security(()), request_body = SignIn,
+    responses(
+        (status = 200, body = Session),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 422, body = Problem),
+    )
+)]
+pub(super) async fn sign_in(
+    State(state): State<AppState>,
+    Json(SignIn { user, password }): Json<SignIn>,
+) -> Result<Json<Session>, Problem> {
+    let identity = &state.inner.config.identity;
+    let known = identity.users.iter().find(|known| known.name == user);
+    let hash = known
+        .map_or(NOBODY, |known| known.password_hash.expose())
+        .to_owned();
+    let _slot = state
+        .inner
+        .password_checks
+        .acquire()
+        .await
+        .map_err(|_| Problem::internal())?;
+    let fits = tokio::task::spawn_blocking(move || password::verify(&password, &hash)).await;
+    let (Some(known), Ok(true)) = (known, fits) else {
+        tracing::info!(user, "sign-in refused");
+        return Err(wrong());
+    };
+    let (audience, life) = (
+        site_audience(&state.inner.config.site.id),
+        state.session_life(),
+    );
+    let token = state
+        .inner
+        .signer
+        .mint(&known.name, known.role, &audience, life, Utc::now());
+    let access_token = token.map_err(|error| {
+        tracing::error!(%error, "no token could be minted");
+        Problem::internal()
+    })?;
+    tracing::info!(user, role = %known.role, "signed in");
+    let token_type = "Bearer".to_owned();
+    Ok(Json(Session {
+        access_token,
+        token_type,
+        expires_in: life.num_seconds(),
+    }))
+}
+
+/// The same words whether the name or the password is wrong.
+fn wrong() -> Problem {
+    let mut problem = Problem::from(Distrust::Invalid);
+    problem.kind = "urn:sunakku:problem:wrong-credentials".to_owned();
+    problem.title = "wrong credentials".to_owned();
+    problem.detail = "Name or password is wrong.".to_owned();
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_hash_of_nobody_is_a_hash() {
+        // A hash that cannot be read would be refused at once, and tell that the user is unknown.
+        let started = std::time::Instant::now();
+        assert!(!sunakku_common::password::verify("anything", super::NOBODY));
+        assert!(started.elapsed() > std::time::Duration::from_millis(1));
+    }
+}

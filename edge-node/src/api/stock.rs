@@ -1,0 +1,206 @@
+//! Stock at hand.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use sunakku_common::claims::Role;
+use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key};
+use sunakku_common::order::StockLevel;
+use sunakku_common::problem::Problem;
+
+use super::{SITE, STAFF, by, fresh};
+use crate::app::AppState;
+use crate::store::{Operation, StockMove, StockMoving, StockRow};
+
+/// Units that can be added or taken at once.
+const MAX_UNITS: i64 = 1_000_000;
+
+/// The body of an adjustment.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adjustment {
+    /// Units added or, negative, taken.
+    delta: i64,
+    /// Why: delivery, waste, a miscount.
+    reason: String,
+}
+
+/// The body of a count.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Count {
+    /// Units at hand; null to stop counting.
+    #[serde(deserialize_with = "Option::deserialize")]
+    on_hand: Option<u32>,
+}
+
+/// What is at hand of every SKU of the menu, and of those that are counted.
+#[utoipa::path(
+    get, path = "/v1/stock", tag = "stock", params(Page),
+    responses(
+        (status = 200, body = List<StockRow>),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<List<StockRow>>, Problem> {
+    caller.require(SITE)?;
+    let uncounted = StockLevel {
+        on_hand: None,
+        suspended: false,
+    };
+    let skus = state.inner.menu.menu.skus().into_iter();
+    let mut levels: BTreeMap<String, StockLevel> = skus.map(|sku| (sku, uncounted)).collect();
+    levels.extend(state.inner.store.stock().await?);
+    let after = page.after.clone().unwrap_or_default();
+    let rest = levels.into_iter().filter(|(sku, _)| *sku > after);
+    let row = |(sku, level): (String, StockLevel)| StockRow {
+        sku,
+        on_hand: level.on_hand,
+        suspended: level.suspended,
+    };
+    let mut items: Vec<StockRow> = rest.map(row).take(page.limit() + 1).collect();
+    let more = items.len() > page.limit();
+    items.truncate(page.limit());
+    let next = items.last().filter(|_| more).map(|row| row.sku.clone());
+    Ok(Json(List { items, next }))
+}
+
+async fn change(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    sku: &str,
+    change: StockMove,
+    reason: Option<&str>,
+) -> Result<Response, Problem> {
+    let store = &state.inner.store;
+    let known = state.inner.menu.menu.skus().contains(sku)
+        || state
+            .inner
+            .live
+            .with_stock(|stock| stock.levels.contains_key(sku));
+    if !known {
+        return Err(Problem::not_found(
+            "Nothing on the menu takes from this SKU.",
+        ));
+    }
+    let operation = Operation::new(
+        idempotency_key(headers)?,
+        by(caller),
+        &(sku, change, reason),
+    );
+    match store.move_stock(&operation, sku, change, reason).await? {
+        StockMoving::Made(row, freshness) => Ok(fresh(row, freshness)),
+        StockMoving::Uncounted => Err(Problem::conflict(
+            "not-counted",
+            format!("\"{sku}\" is not counted. Set its count first: PUT /v1/stock/{sku}."),
+        )),
+        StockMoving::Negative { on_hand } => Err(Problem::conflict(
+            "negative-stock",
+            format!("Only {on_hand} of \"{sku}\" are at hand; count it first if that is wrong."),
+        )
+        .with("on_hand", on_hand)),
+    }
+}
+
+/// Count a SKU: sets what is at hand.
+#[utoipa::path(
+    put, path = "/v1/stock/{sku}", tag = "stock", params(("sku" = String, Path)),
+    request_body = Count,
+    responses(
+        (status = 200, body = StockRow), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn set(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(sku): Path<String>,
+    Json(Count { on_hand }): Json<Count>,
+) -> Result<Response, Problem> {
+    caller.require(&[Role::Manager])?;
+    if on_hand.is_some_and(|units| i64::from(units) > MAX_UNITS) {
+        let detail = format!("on_hand: must be 0 to {MAX_UNITS}");
+        return Err(Problem::unprocessable("invalid-body", detail));
+    }
+    let step = on_hand.map_or(StockMove::Uncount, StockMove::Set);
+    change(&state, &caller, &headers, &sku, step, Some("count")).await
+}
+
+/// Add units to a SKU or take some away.
+#[utoipa::path(
+    post, path = "/v1/stock/{sku}/adjust", tag = "stock", params(("sku" = String, Path)),
+    request_body = Adjustment,
+    responses(
+        (status = 200, body = StockRow), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, description = "`negative-stock` or `not-counted`", body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn adjust(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(sku): Path<String>,
+    Json(Adjustment { delta, reason }): Json<Adjustment>,
+) -> Result<Response, Problem> {
+    caller.require(&[Role::Manager])?;
+    let long = reason.chars().count() > 200 || reason.trim().is_empty();
+    if long || delta == 0 || !(-MAX_UNITS..=MAX_UNITS).contains(&delta) {
+        let detail = format!("delta: not 0, within {MAX_UNITS}; reason: 1 to 200 characters");
+        return Err(Problem::unprocessable("invalid-body", detail));
+    }
+    change(
+        &state,
+        &caller,
+        &headers,
+        &sku,
+        StockMove::Adjust(delta),
+        Some(&reason),
+    )
+    .await
+}
+
+macro_rules! sale_step {
+    ($(#[$doc:meta])* $name:ident, $path:literal, $step:expr) => {
+        $(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, tag = "stock", params(("sku" = String, Path)),
+            responses(
+                (status = 200, body = StockRow), (status = 400, body = Problem),
+                (status = 401, body = Problem), (status = 403, body = Problem),
+                (status = 404, body = Problem), (status = 422, body = Problem),
+                (status = 503, body = Problem),
+            )
+        )]
+        pub(super) async fn $name(
+            State(state): State<AppState>,
+            caller: Caller,
+            headers: HeaderMap,
+            Path(sku): Path<String>,
+        ) -> Result<Response, Problem> {
+            caller.require(STAFF)?;
+            change(&state, &caller, &headers, &sku, $step, None).await
+        }
+    };
+}
+
+sale_step!(
+    /// Take a SKU off sale ("86").
+    suspend, "/v1/stock/{sku}/suspend", StockMove::Suspend
+);
+sale_step!(
+    /// Put a SKU on sale again.
+    resume, "/v1/stock/{sku}/resume", StockMove::Resume
+);

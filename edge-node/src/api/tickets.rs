@@ -1,0 +1,244 @@
+//! Tickets: what each station has to make.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key, languages};
+use sunakku_common::ids::{OrderId, TicketId};
+use sunakku_common::order::Service;
+use sunakku_common::problem::Problem;
+use sunakku_common::state::TicketState;
+use sunakku_common::text::Languages;
+
+use super::orders::LineAnswer;
+use super::{STAFF, by, fresh, illegal_transition};
+use crate::app::AppState;
+use crate::store::{Operation, Step, TicketMove, TicketRecord};
+
+/// A ticket as cooks see it.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(super) struct TicketAnswer {
+    id: TicketId,
+    order: OrderId,
+    /// The order's pickup number.
+    number: u32,
+    station: String,
+    state: TicketState,
+    lines: Vec<TicketLine>,
+    /// Allergens that the guest must avoid.
+    avoid: Vec<String>,
+    service: Option<Service>,
+    /// Other stations that make a part of the same order.
+    others: Vec<String>,
+    placed_at: DateTime<Utc>,
+    pickup_at: Option<DateTime<Utc>>,
+    /// When it was last begun.
+    cooking_at: Option<DateTime<Utc>>,
+    /// When it was last done.
+    done_at: Option<DateTime<Utc>>,
+}
+
+/// A line of a ticket.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+struct TicketLine {
+    /// Counts from 1 within the ticket.
+    n: u32,
+    /// Whether it is made.
+    done: bool,
+    #[serde(flatten)]
+    line: LineAnswer,
+}
+
+/// Which tickets to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TicketFilter {
+    /// Those of one station.
+    station: Option<String>,
+    /// `waiting` or `cooking`; both when absent. For `done` and `cancelled` look at the order.
+    state: Option<String>,
+}
+
+impl TicketAnswer {
+    pub(super) fn of(ticket: TicketRecord, languages: &Languages) -> Self {
+        let details = ticket.details;
+        let lines = (1..).zip(details.lines).map(|(n, line)| TicketLine {
+            n,
+            done: ticket.done_lines.contains(&n),
+            line: LineAnswer::of(line, languages),
+        });
+        Self {
+            id: details.id,
+            order: details.order,
+            number: details.number,
+            station: details.station,
+            state: ticket.state,
+            lines: lines.collect(),
+            avoid: details.avoid,
+            service: details.service,
+            others: details.others,
+            placed_at: details.placed_at,
+            pickup_at: details.pickup_at,
+            cooking_at: ticket.cooking_at,
+            done_at: ticket.done_at,
+        }
+    }
+}
+
+/// Tickets in the order in which their orders were taken: open ones, or those of one state.
+#[utoipa::path(
+    get, path = "/v1/tickets", tag = "tickets", params(TicketFilter, Page),
+    responses(
+        (status = 200, body = List<TicketAnswer>),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(filter): Query<TicketFilter>,
+    Query(page): Query<Page>,
+) -> Result<Json<List<TicketAnswer>>, Problem> {
+    caller.require(STAFF)?;
+    let wanted = filter
+        .state
+        .as_deref()
+        .map(str::parse::<TicketState>)
+        .transpose();
+    let wanted =
+        wanted.map_err(|error| Problem::bad_request("invalid-query", format!("state: {error}")))?;
+    let (limit, mut after) = (page.limit(), page.after_number()?.unwrap_or(0));
+    let (mut found, languages) = (Vec::new(), languages(&headers));
+    loop {
+        let part = state.inner.store.tickets(wanted, after, limit).await?;
+        let last = part.len() < limit;
+        for ticket in part {
+            after = ticket.place;
+            let here = filter
+                .station
+                .as_ref()
+                .is_none_or(|name| *name == ticket.details.station);
+            if !here || wanted.is_some_and(|state| state != ticket.state) {
+                continue;
+            }
+            found.push(TicketAnswer::of(ticket, &languages));
+            if found.len() == limit {
+                return Ok(Json(List {
+                    items: found,
+                    next: Some(after.to_string()),
+                }));
+            }
+        }
+        if last {
+            return Ok(Json(List {
+                items: found,
+                next: None,
+            }));
+        }
+    }
+}
+
+/// One ticket.
+#[utoipa::path(
+    get, path = "/v1/tickets/{id}", tag = "tickets", params(("id" = TicketId, Path)),
+    responses(
+        (status = 200, body = TicketAnswer), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<TicketId>,
+) -> Result<Json<TicketAnswer>, Problem> {
+    caller.require(STAFF)?;
+    let found = state.inner.store.ticket(id).await?;
+    let (ticket, _order) = found.ok_or_else(unknown_ticket)?;
+    Ok(Json(TicketAnswer::of(ticket, &languages(&headers))))
+}
+
+fn unknown_ticket() -> Problem {
+    Problem::not_found("There is no such ticket, or no such line on it.")
+}
+
+async fn step(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: TicketId,
+    step: TicketMove,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let operation = Operation::new(idempotency_key(headers)?, by(caller), &(id, step));
+    match state.inner.store.move_ticket(&operation, id, step).await? {
+        Step::Made(order, freshness) => {
+            let ticket = order.ticket(id).cloned().ok_or_else(unknown_ticket)?;
+            Ok(fresh(
+                TicketAnswer::of(ticket, &languages(headers)),
+                freshness,
+            ))
+        }
+        Step::Missing => Err(unknown_ticket()),
+        Step::Illegal { state, why } => Err(illegal_transition(&state, why)),
+    }
+}
+
+macro_rules! ticket_step {
+    ($(#[$doc:meta])* $name:ident, $path:literal, $step:expr) => {
+        $(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, tag = "tickets", params(("id" = TicketId, Path)),
+            responses(
+                (status = 200, body = TicketAnswer), (status = 400, body = Problem),
+                (status = 401, body = Problem), (status = 403, body = Problem),
+                (status = 404, body = Problem), (status = 409, body = Problem),
+                (status = 422, body = Problem), (status = 503, body = Problem),
+            )
+        )]
+        pub(super) async fn $name(
+            State(state): State<AppState>,
+            caller: Caller,
+            headers: HeaderMap,
+            Path(id): Path<TicketId>,
+        ) -> Result<Response, Problem> {
+            step(&state, &caller, &headers, id, $step).await
+        }
+    };
+}
+
+ticket_step!(
+    /// Begin a ticket.
+    start, "/v1/tickets/{id}/start", TicketMove::Start
+);
+ticket_step!(
+    /// All of a ticket is made; the order is ready when all its tickets are.
+    bump, "/v1/tickets/{id}/bump", TicketMove::Bump
+);
+ticket_step!(
+    /// Make a ticket that was done again; its order goes back to preparing.
+    recall, "/v1/tickets/{id}/recall", TicketMove::Recall
+);
+
+/// One line of a ticket is made; the ticket is done when all its lines are.
+#[utoipa::path(
+    post, path = "/v1/tickets/{id}/lines/{line}/bump", tag = "tickets",
+    params(("id" = TicketId, Path), ("line" = u32, Path, description = "Counts from 1")),
+    responses(
+        (status = 200, body = TicketAnswer), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn bump_line(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path((id, line)): Path<(TicketId, u32)>,
+) -> Result<Response, Problem> {
+    step(&state, &caller, &headers, id, TicketMove::BumpLine(line)).await
+}

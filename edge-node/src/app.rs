@@ -1,0 +1,228 @@
+//! The edge as a whole: what it is made of, how it starts and how it stops.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use async_nats::ConnectOptions;
+use axum::extract::FromRef;
+use chrono::TimeDelta;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
+use sunakku_common::config::signing_key;
+use sunakku_common::ids::SiteId;
+use sunakku_common::menu::Seed;
+use sunakku_common::{subjects, telemetry};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::log::{Live, LiveReader};
+use crate::maintenance::Maintenance;
+use crate::queue::Queue;
+use crate::store::{OrderCounts, Store};
+use crate::sync::{Replicator, SyncStatus};
+use crate::{api, metrics as names};
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) inner: Arc<Shared>,
+}
+
+/// See [`AppState`].
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) menu: api::MenuSnapshot,
+    pub(crate) live: Live,
+    pub(crate) queue: Queue,
+    pub(crate) nats: async_nats::Client,
+    pub(crate) sync: watch::Receiver<SyncStatus>,
+    pub(crate) health: watch::Receiver<Health>,
+    pub(crate) signer: Signer,
+    verifier: Arc<Verifier>,
+    /// Password checks at one time: each takes 19 MiB and a core.
+    pub(crate) password_checks: Semaphore,
+    pub(crate) websockets: Arc<Semaphore>,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// What the edge last saw of the servers that it needs, and of its own log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Health {
+    pub(crate) redis: bool,
+    pub(crate) counts: OrderCounts,
+    /// Days of disconnection left until the log is full; `None` while nothing is told.
+    pub(crate) days_left: Option<f64>,
+}
+
+impl FromRef<AppState> for Arc<Verifier> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.inner.verifier)
+    }
+}
+
+/// The edge, ready to run.
+pub struct App {
+    listener: TcpListener,
+    state: AppState,
+    live: LiveReader,
+    replicator: Replicator,
+    maintenance: Maintenance,
+}
+
+/// How long requests that were begun may take to end after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl App {
+    /// Connects to the site's servers and prepares everything. Waits for Redis; goes on without
+    /// nats-server and hub.
+    pub async fn build(
+        config: Config,
+        listener: TcpListener,
+        allow_volatile: bool,
+    ) -> Result<Self> {
+        let metrics = telemetry::metrics()?;
+        names::describe();
+        let seed = config.seed()?;
+        let store = open_store(&config, &seed, allow_volatile).await?;
+        let nats = connect_nats(&config).await?;
+        let (live, live_reader) = Live::start(&store).await.context("reading the store")?;
+        let retention = Duration::from_secs(config.log.retention_hours * 3600);
+        let replicator = Replicator::new(store.clone(), nats.clone(), retention);
+        let (signer, verifier) = identity(&config)?;
+        let (health, maintenance) =
+            Maintenance::new(store.clone(), seed.clone(), config.log.clone());
+        let inner = Shared {
+            menu: api::MenuSnapshot::new(seed.menu),
+            live,
+            queue: Queue::new(store.clone(), nats.clone()),
+            nats,
+            sync: replicator.status(),
+            health,
+            signer,
+            verifier: Arc::new(verifier),
+            password_checks: Semaphore::new(2),
+            websockets: Arc::new(Semaphore::new(config.http.max_websockets)),
+            metrics,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            store,
+            config,
+        };
+        let state = AppState {
+            inner: Arc::new(inner),
+        };
+        Ok(Self {
+            listener,
+            state,
+            live: live_reader,
+            replicator,
+            maintenance,
+        })
+    }
+
+    /// Serves until `stop`; then ends what was begun, screens told to come back.
+    pub async fn run(self, stop: CancellationToken) -> Result<()> {
+        let shared = Arc::clone(&self.state.inner);
+        let (tasks, ending) = (&shared.tasks, &shared.stop);
+        tasks.spawn(self.live.run(ending.clone()));
+        tasks.spawn(self.replicator.run(ending.clone()));
+        tasks.spawn(self.maintenance.run(ending.clone()));
+        let (upkeep, token) = (telemetry::upkeep(shared.metrics.clone()), ending.clone());
+        tasks.spawn(async move { token.run_until_cancelled(upkeep).await });
+        shared.queue.start(tasks, ending);
+        let router = api::router(self.state).into_make_service_with_connect_info::<SocketAddr>();
+        let address = self.listener.local_addr()?;
+        tracing::info!(site = %shared.config.site.id, %address, "listening");
+        let stopped = stop.clone();
+        let serve = axum::serve(self.listener, router)
+            .with_graceful_shutdown(async move { stopped.cancelled().await });
+        let ended = async {
+            stop.cancelled().await;
+            tracing::info!("stopping");
+            ending.cancel();
+            tasks.close();
+            tasks.wait().await;
+        };
+        let all = async { tokio::join!(async { serve.await }, ended).0 };
+        let limit = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            served = all => served.context("serving HTTP"),
+            () = limit => {
+                tracing::warn!("some requests did not end in time");
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn open_store(config: &Config, seed: &Seed, allow_volatile: bool) -> Result<Store> {
+    let url = config.redis.url.expose();
+    let store = Store::open(url, &config.site.id, seed, config.log.budget_bytes).await;
+    let store = store.context("redis.url: cannot use this Redis")?;
+    let unsafe_settings = store
+        .unsafe_settings()
+        .await
+        .context("asking Redis for its settings")?;
+    let safe = f64::from(u8::from(unsafe_settings.is_none()));
+    metrics::gauge!(names::DURABILITY_OK, "store" => "redis").set(safe);
+    match unsafe_settings {
+        Some(found) if !allow_volatile => bail!("{found}"),
+        Some(found) => tracing::error!("ACCEPTED ORDERS CAN BE LOST (--allow-volatile): {found}"),
+        None => {}
+    }
+    Ok(store)
+}
+
+async fn connect_nats(config: &Config) -> Result<async_nats::Client> {
+    let site: &SiteId = &config.site.id;
+    let options = ConnectOptions::new()
+        .name(format!("sunakku-edge {site}"))
+        .custom_inbox_prefix(subjects::inbox_prefix(site))
+        .retry_on_initial_connect()
+        .reconnect_delay_callback(|tries| Duration::from_millis((50 * tries as u64).min(1_000)))
+        .event_callback(|event| async move {
+            match event {
+                async_nats::Event::Connected => tracing::info!("connected to nats-server"),
+                other => tracing::warn!(event = %other, "nats-server"),
+            }
+        });
+    let connected = async_nats::connect_with_options(config.nats.url.expose(), options).await;
+    connected.context("nats.url: cannot be used")
+}
+
+fn identity(config: &Config) -> Result<(Signer, Verifier)> {
+    let audience = site_audience(&config.site.id);
+    let key = signing_key(&config.identity.key_file)?;
+    let signer = Signer::new(audience.clone(), &key).context("identity.key_file")?;
+    let mut keys = vec![(signer.public().clone(), audience.clone())];
+    if !config.identity.hub_public_key.is_empty() {
+        let key = PublicKey::from_x(&config.identity.hub_public_key);
+        keys.push((
+            key.context("identity.hub_public_key")?,
+            HUB_ISSUER.to_owned(),
+        ));
+    }
+    let verifier = Verifier::new(
+        audience,
+        keys.iter().map(|(key, issuer)| (key, issuer.clone())),
+    )?;
+    Ok((signer, verifier))
+}
+
+impl AppState {
+    /// How long a token that is minted here is good for.
+    pub(crate) fn session_life(&self) -> TimeDelta {
+        TimeDelta::seconds(self.inner.config.identity.session_seconds)
+    }
+}

@@ -1,0 +1,115 @@
+//! The edge's configuration; `config.default.toml` documents every key.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use chrono::NaiveTime;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use sunakku_common::config::{LogFormat, Secret, User};
+use sunakku_common::ids::SiteId;
+use sunakku_common::menu::Seed;
+use sunakku_common::order::OrderLimits;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents every key")]
+pub struct Config {
+    pub site: Site,
+    pub http: Http,
+    pub redis: Redis,
+    pub nats: Nats,
+    pub menu: MenuSource,
+    pub orders: OrderLimits,
+    pub log: Log,
+    pub identity: Identity,
+    pub telemetry: Telemetry,
+}
+
+macro_rules! section {
+    ($name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+        /// See `config.default.toml`.
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(missing_docs, reason = "config.default.toml documents every key")]
+        pub struct $name { $(pub $field: $type),+ }
+    };
+}
+
+section!(Site {
+    id: SiteId,
+    time_zone: Tz,
+    business_day_starts: NaiveTime
+});
+section!(Http {
+    listen: String,
+    max_body_bytes: usize,
+    request_timeout_seconds: u64,
+    max_websockets: usize,
+});
+section!(Redis { url: Secret });
+section!(Nats { url: Secret });
+section!(MenuSource { seed: PathBuf });
+section!(Log {
+    budget_bytes: u64,
+    retention_hours: u64
+});
+section!(Identity {
+    key_file: PathBuf,
+    hub_public_key: String,
+    session_seconds: i64,
+    users: Vec<User>,
+});
+section!(Telemetry {
+    format: LogFormat,
+    filter: String
+});
+
+impl Config {
+    /// Reads defaults, file and environment.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let config: Self = sunakku_common::config::load(include_str!("config.default.toml"), file)?;
+        ensure!(
+            config.http.max_websockets > 0,
+            "http.max_websockets must be at least 1"
+        );
+        ensure!(
+            config.identity.session_seconds > 0,
+            "identity.session_seconds must be positive"
+        );
+        ensure!(
+            config.log.budget_bytes >= 1_000_000,
+            "log.budget_bytes must be at least 1000000: it holds what the hub has not committed"
+        );
+        Ok(config)
+    }
+
+    /// Reads the menu and the first counts of stock.
+    pub fn seed(&self) -> Result<Seed> {
+        let path = &self.menu.seed;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("menu.seed: cannot read {}", path.display()))?;
+        let seed: Seed = serde_json::from_str(&text)
+            .with_context(|| format!("menu.seed: {} is no menu", path.display()))?;
+        let faults: Vec<String> = seed
+            .menu
+            .faults()
+            .into_iter()
+            .map(|fault| format!("{}: {}", fault.path, fault.what))
+            .collect();
+        ensure!(faults.is_empty(), "menu.seed: {}", faults.join("; "));
+        Ok(seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_a_configuration() {
+        let config = Config::load(None).expect("defaults");
+        assert_eq!(config.http.listen, "127.0.0.1:8080");
+    }
+}

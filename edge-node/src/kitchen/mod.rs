@@ -1,0 +1,42 @@
+//! Deals an order's lines to the stations that make them.
+
+use sunakku_common::event::TicketDetails;
+use sunakku_common::ids::TicketId;
+use sunakku_common::order::OrderLine;
+
+use crate::store::{NewTicket, OrderRecord};
+
+/// One ticket per station, in the order in which stations first occur among the lines.
+pub(crate) fn tickets(order: &OrderRecord) -> Vec<NewTicket> {
+    let mut stations: Vec<(String, Vec<OrderLine>)> = Vec::new();
+    for line in &order.details.lines {
+        match stations
+            .iter_mut()
+            .find(|(station, _)| *station == line.station)
+        {
+            Some((_, lines)) => lines.push(line.clone()),
+            None => stations.push((line.station.clone(), vec![line.clone()])),
+        }
+    }
+    let names: Vec<String> = stations
+        .iter()
+        .map(|(station, _)| station.clone())
+        .collect();
+    let ticket = |(station, lines): (String, Vec<OrderLine>)| TicketDetails {
+        id: TicketId::new(),
+        order: order.details.id,
+        number: order.number,
+        others: names
+            .iter()
+            .filter(|name| **name != station)
+            .cloned()
+            .collect(),
+        station,
+        lines,
+        avoid: order.details.avoid.clone(),
+        service: order.details.service,
+        placed_at: order.details.placed_at,
+        pickup_at: order.details.pickup_at,
+    };
+    stations.into_iter().map(ticket).collect()
+}

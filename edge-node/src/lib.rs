@@ -1,0 +1,17 @@
+//! Sunakku's edge node: takes, cooks and hands over the orders of one cafeteria, with or without
+//! a line to the hub.
+
+mod api;
+mod app;
+pub mod config;
+mod kitchen;
+mod log;
+mod maintenance;
+mod metrics;
+pub mod queue;
+pub mod store;
+pub mod sync;
+
+pub use api::openapi;
+pub use app::App;
+pub use config::Config;

@@ -1,0 +1,9 @@
+//! Readers of the site log: one tailing type, three uses (`live`, `work`, `hub`).
+
+mod chain;
+mod live;
+mod tail;
+
+pub(crate) use chain::{chain_at, forget};
+pub(crate) use live::{Frame, Live, LiveEvent, LiveReader, Position, Told, Topic, frame};
+pub(crate) use tail::{Tail, Tailed};

@@ -1,0 +1,108 @@
+//! Follows the site log from a sequence on, across restarts of Redis and changes of epoch.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use sunakku_common::ids::Epoch;
+use tokio::sync::watch;
+
+use crate::store::{ErrorChain, LogEntry, Store, StoreError};
+
+/// How long one read waits for an entry. Also how soon a change of epoch is noticed at the latest.
+const BLOCK: Duration = Duration::from_secs(2);
+/// Entries of one read at most.
+const LIMIT: usize = 500;
+/// Pause before Redis is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A reader's place in the log.
+pub(crate) struct Tail {
+    store: Store,
+    connection: Option<MultiplexedConnection>,
+    epochs: watch::Receiver<Epoch>,
+    epoch: Epoch,
+    after: u64,
+}
+
+/// What a tail has to tell.
+#[derive(Debug)]
+pub(crate) enum Tailed {
+    /// The next entries, without a gap after those before; none when nothing came for a while.
+    Entries(Vec<LogEntry>),
+    /// The store has a new epoch; entries will come from its first on.
+    NewEpoch,
+    /// Entries after the reader's place are no longer kept; the next one that is.
+    Lost {
+        /// First sequence that is still there.
+        first_kept: u64,
+    },
+}
+
+impl Tail {
+    /// A reader that has seen everything up to `after` in `epoch`.
+    pub(crate) fn new(store: Store, epoch: Epoch, after: u64) -> Self {
+        let epochs = store.epoch();
+        Self {
+            store,
+            connection: None,
+            epochs,
+            epoch,
+            after,
+        }
+    }
+
+    /// Whose entries are being read.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Goes on after another sequence.
+    pub(crate) fn seek(&mut self, after: u64) {
+        self.after = after;
+    }
+
+    /// Waits for the next entries. A Redis that is away is waited for. Cancel-safe: what was not
+    /// returned is read again.
+    pub(crate) async fn next(&mut self) -> Tailed {
+        loop {
+            let present = *self.epochs.borrow_and_update();
+            if present != self.epoch {
+                (self.epoch, self.after) = (present, 0);
+                return Tailed::NewEpoch;
+            }
+            match self.read().await {
+                Ok(entries) => return self.advance(entries),
+                Err(error) => {
+                    tracing::debug!(error = %ErrorChain(&error), "the log cannot be read");
+                    self.connection = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, entries: Vec<LogEntry>) -> Tailed {
+        let Some(first) = entries.first() else {
+            return Tailed::Entries(entries);
+        };
+        if first.seq != self.after + 1 {
+            let first_kept = first.seq;
+            self.after = first_kept - 1;
+            return Tailed::Lost { first_kept };
+        }
+        self.after += entries.len() as u64;
+        Tailed::Entries(entries)
+    }
+
+    async fn read(&mut self) -> Result<Vec<LogEntry>, StoreError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self
+                .connection
+                .insert(self.store.blocking_connection(BLOCK).await?),
+        };
+        self.store
+            .wait_for_entries(connection, self.after, LIMIT, BLOCK)
+            .await
+    }
+}

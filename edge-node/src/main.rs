@@ -1,0 +1,100 @@
+//! The `sunakku-edge` program.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use sunakku_common::{config::User, telemetry};
+use sunakku_edge::{App, Config};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Takes, cooks and hands over the orders of one cafeteria.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Configuration file (TOML); SUNAKKU_… environment variables override it.
+    #[arg(long, global = true, env = "SUNAKKU_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves kiosks, kitchen screens and the pickup board.
+    Serve {
+        /// Print the effective configuration with secrets hidden, and stop.
+        #[arg(long)]
+        check: bool,
+        /// Start although Redis may lose accepted orders in a power cut.
+        #[arg(long)]
+        allow_volatile: bool,
+    },
+}
+
+/// `EX_USAGE` of sysexits.h: the configuration cannot be used.
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    sunakku_common::install_crypto();
+    let arguments = Arguments::parse();
+    let config = match Config::load(arguments.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return fail(&error, EXIT_USAGE),
+    };
+    let Command::Serve {
+        check,
+        allow_volatile,
+    } = arguments.command;
+    let done = if check {
+        print(&config)
+    } else {
+        serve(config, allow_volatile)
+    };
+    done.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stderr, reason = "logging may not have started")]
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("sunakku-edge: {error:#}");
+    ExitCode::from(code)
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn print(config: &Config) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(config)?);
+    let names: Vec<&String> = config
+        .identity
+        .users
+        .iter()
+        .map(|User { name, .. }| name)
+        .collect();
+    println!("users: {names:?}");
+    Ok(())
+}
+
+#[tokio::main]
+async fn serve(config: Config, allow_volatile: bool) -> Result<()> {
+    telemetry::init_logs(config.telemetry.format, &config.telemetry.filter)?;
+    let address = &config.http.listen;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("http.listen: cannot bind {address}"))?;
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        signalled.cancel();
+    });
+    let starting = App::build(config, listener, allow_volatile);
+    match stop.run_until_cancelled(starting).await {
+        Some(app) => app?.run(stop).await,
+        None => Ok(()),
+    }
+}

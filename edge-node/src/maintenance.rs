@@ -1,0 +1,153 @@
+//! The edge's housekeeping: gives a wiped store its new epoch, forgets what retention has
+//! released, watches the servers and the log's memory. Idempotent, woken by a timer alone.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use sunakku_common::event::Event;
+use sunakku_common::ids::Epoch;
+use sunakku_common::menu::Seed;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Health;
+use crate::config::Log;
+use crate::log::forget;
+use crate::metrics as names;
+use crate::store::{ErrorChain, Head, OrderCounts, Store, StoreError};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Index entries of orders whose records' life is over that one round looks at.
+const EXPIRED_LIMIT: usize = 100;
+/// Below this age of the oldest entry a rate would be a guess.
+const RATE_MIN_SECONDS: f64 = 60.0;
+
+/// The task.
+pub(crate) struct Maintenance {
+    store: Store,
+    seed: Seed,
+    log: Log,
+    health: watch::Sender<Health>,
+    /// The highest sequence seen of the present epoch.
+    seen: Option<(Epoch, u64)>,
+}
+
+impl Maintenance {
+    pub(crate) fn new(store: Store, seed: Seed, log: Log) -> (watch::Receiver<Health>, Self) {
+        let counts = OrderCounts {
+            kept: 0,
+            open: 0,
+            unrouted: 0,
+            open_tickets: 0,
+        };
+        let health = watch::Sender::new(Health {
+            redis: true,
+            counts,
+            days_left: None,
+        });
+        (
+            health.subscribe(),
+            Self {
+                store,
+                seed,
+                log,
+                health,
+                seen: None,
+            },
+        )
+    }
+
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut every = tokio::time::interval(EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(every.tick()).await.is_some() {
+            let round = stop.run_until_cancelled(self.round()).await;
+            if let Some(Err(error)) = round {
+                tracing::warn!(error = %ErrorChain(&error), "the store does not answer");
+                self.health.send_modify(|health| health.redis = false);
+                metrics::gauge!(names::DEPENDENCY_UP, "dependency" => "redis").set(0.0);
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), StoreError> {
+        let head = match self.store.head().await {
+            Err(StoreError::Unborn) => {
+                tracing::error!("the store has lost its data and begins a new epoch");
+                metrics::counter!(names::EPOCHS_STARTED, "reason" => "wiped").increment(1);
+                self.store.init(&self.seed).await?;
+                self.store.head().await?
+            }
+            other => other?,
+        };
+        if self.was_set_back(head) {
+            let confirmed = self
+                .store
+                .hub_cursor()
+                .await?
+                .map_or(0, |cursor| cursor.seq);
+            let first = confirmed.min(head.seq) + 1;
+            tracing::error!(
+                seq = head.seq,
+                "the store was set back and begins a new epoch"
+            );
+            metrics::counter!(names::EPOCHS_STARTED, "reason" => "set-back").increment(1);
+            let keep = Duration::from_secs(self.log.retention_hours * 3600);
+            self.store
+                .start_epoch(head.epoch, first, "set-back", keep)
+                .await?;
+            self.seen = None;
+            return Ok(());
+        }
+        self.store.note_life(head.epoch);
+        self.seen = Some((head.epoch, head.seq));
+        let retention = Duration::from_secs(self.log.retention_hours * 3600);
+        forget(&self.store, retention, Utc::now()).await?;
+        self.store.forget_expired(EXPIRED_LIMIT).await?;
+        self.report(head).await
+    }
+
+    /// Whether the store knows less than it did: sequences would be given away twice.
+    fn was_set_back(&self, head: Head) -> bool {
+        self.seen
+            .is_some_and(|(epoch, seq)| epoch == head.epoch && head.seq < seq)
+    }
+
+    async fn report(&self, head: Head) -> Result<(), StoreError> {
+        let counts = self.store.order_counts().await?;
+        let days_left = self.days_left(head).await?;
+        let confirmed = self
+            .store
+            .hub_cursor()
+            .await?
+            .map_or(0, |cursor| cursor.seq);
+        self.health.send_replace(Health {
+            redis: true,
+            counts,
+            days_left,
+        });
+        metrics::gauge!(names::DEPENDENCY_UP, "dependency" => "redis").set(1.0);
+        metrics::gauge!(names::ORDERS_OPEN).set(counts.open as f64);
+        metrics::gauge!(names::ORDERS_UNROUTED).set(counts.unrouted as f64);
+        metrics::gauge!(names::TICKETS_OPEN).set(counts.open_tickets as f64);
+        metrics::gauge!(names::EVENT_SEQUENCE).set(head.seq as f64);
+        metrics::gauge!(names::OUTBOX_PENDING).set(head.seq.saturating_sub(confirmed) as f64);
+        metrics::gauge!(names::LOG_BYTES).set(head.bytes as f64);
+        metrics::gauge!(names::LOG_DAYS_LEFT).set(days_left.unwrap_or(f64::INFINITY));
+        Ok(())
+    }
+
+    /// How long the log's memory lasts at the rate at which it was filled.
+    async fn days_left(&self, head: Head) -> Result<Option<f64>, StoreError> {
+        let anchor = self.store.anchor().await?;
+        let oldest = self.store.log_from(anchor.seq + 1, 1).await?;
+        let Some(Ok(event)) = oldest.first().map(|entry| Event::decode(&entry.text)) else {
+            return Ok(None);
+        };
+        let seconds = ((Utc::now() - event.at).num_seconds() as f64).max(RATE_MIN_SECONDS);
+        let free = self.log.budget_bytes.saturating_sub(head.bytes) as f64;
+        let per_second = head.bytes as f64 / seconds;
+        Ok((per_second > 0.0).then(|| free / per_second / 86_400.0))
+    }
+}

@@ -1,0 +1,106 @@
+//! Every key of the site's Redis. No other code knows one.
+//!
+//! All keys share the hash tag `{<site>}`, so that a script may use them together.
+
+use chrono::NaiveDate;
+use sunakku_common::ids::{Epoch, OrderId, SiteId, TicketId};
+
+/// Makes the keys of one site.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) fn new(site: &SiteId) -> Self {
+        Self {
+            prefix: format!("{{{site}}}"),
+        }
+    }
+
+    fn key(&self, rest: &str) -> String {
+        format!("{}:{rest}", self.prefix)
+    }
+
+    /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
+    /// `orders` (orders ever taken), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
+    /// at the last forgotten entry).
+    pub(crate) fn meta(&self) -> String {
+        self.key("meta")
+    }
+
+    /// Stream: the site log of the present epoch. Written by every script, read by the tails.
+    pub(crate) fn log(&self) -> String {
+        self.key("log")
+    }
+
+    /// Stream: the log of an epoch that has ended, kept for as long as retention says.
+    pub(crate) fn old_log(&self, epoch: Epoch) -> String {
+        self.key(&format!("log:{epoch}"))
+    }
+
+    /// String: fingerprint and answer of the request that came under an idempotency key.
+    pub(crate) fn idempotency(&self, key: &str) -> String {
+        self.key(&format!("idem:{key}"))
+    }
+
+    /// Hash: an order with its tickets.
+    pub(crate) fn order(&self, order: OrderId) -> String {
+        self.key(&format!("order:{order}"))
+    }
+
+    /// String: the order that a ticket belongs to.
+    pub(crate) fn ticket(&self, ticket: TicketId) -> String {
+        self.key(&format!("ticket:{ticket}"))
+    }
+
+    /// Sorted set of all orders kept, by their place in line.
+    pub(crate) fn orders(&self) -> String {
+        self.key("orders")
+    }
+
+    /// Sorted set of open orders, by their place in line.
+    pub(crate) fn open_orders(&self) -> String {
+        self.key("orders:open")
+    }
+
+    /// Sorted set of orders whose lines were not dealt to stations yet.
+    pub(crate) fn unrouted(&self) -> String {
+        self.key("orders:unrouted")
+    }
+
+    /// Sorted set of all tickets kept, by their place in line.
+    pub(crate) fn tickets(&self) -> String {
+        self.key("tickets")
+    }
+
+    /// Sorted set of open tickets, by their order's place in line.
+    pub(crate) fn open_tickets(&self) -> String {
+        self.key("tickets:open")
+    }
+
+    /// Hash: units at hand by counted SKU.
+    pub(crate) fn stock(&self) -> String {
+        self.key("stock")
+    }
+
+    /// Set of SKUs that staff took off sale.
+    pub(crate) fn suspended(&self) -> String {
+        self.key("stock:suspended")
+    }
+
+    /// Set of SKUs that were given their first count.
+    pub(crate) fn seeded(&self) -> String {
+        self.key("stock:seeded")
+    }
+
+    /// Counter: the last pickup number of a business day.
+    pub(crate) fn numbers(&self, day: NaiveDate) -> String {
+        self.key(&format!("numbers:{day}"))
+    }
+
+    /// Hash: how far a reader of the log has come.
+    pub(crate) fn cursor(&self, reader: &str) -> String {
+        self.key(&format!("cursor:{reader}"))
+    }
+}

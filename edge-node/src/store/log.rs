@@ -1,0 +1,290 @@
+//! The site log in the store: entries, cursors, epochs, retention.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use redis::streams::{StreamRangeReply, StreamReadReply};
+use sunakku_common::chain::Chain;
+use sunakku_common::event::{Corrupt, Event, kind};
+use sunakku_common::ids::Epoch;
+
+use super::{Operation, Store, StoreError};
+
+/// One entry of the log.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// Its sequence.
+    pub seq: u64,
+    /// Its kind.
+    pub kind: String,
+    /// The event's one text, over which the chain runs.
+    pub text: String,
+}
+
+/// Where the log stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Which life of the store.
+    pub epoch: Epoch,
+    /// The last sequence.
+    pub seq: u64,
+    /// What the entries take in memory, about.
+    pub bytes: u64,
+}
+
+/// A place in the log from which the chain can be computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// The last sequence before the first entry that is kept.
+    pub seq: u64,
+    /// The chain's value there.
+    pub chain: Chain,
+}
+
+/// How far the hub has committed.
+pub type HubCursor = Anchor;
+
+impl LogEntry {
+    /// Reads a stream entry. One that does not match its checksum is told as such: the store's
+    /// file has no checksum of its own, and what it returns must not pass as what was written.
+    fn read(id: &str, mut fields: HashMap<String, String>) -> Self {
+        let seq = id
+            .split('-')
+            .next()
+            .and_then(|seq| seq.parse().ok())
+            .unwrap_or(0);
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let (kind, at, body, sum) = (take("k"), take("t"), take("b"), take("s"));
+        if sha1_hex(&format!("{seq}{at}{kind}{body}")) == sum {
+            let text = Event::encode(seq, &at, &kind, &body);
+            return Self { seq, kind, text };
+        }
+        tracing::error!(seq, kind, "a log entry does not match its checksum");
+        metrics::counter!(crate::metrics::LOG_CORRUPT).increment(1);
+        let corrupt = serde_json::to_string(&Corrupt { kind, found: body }).unwrap_or_default();
+        let at = at.parse().unwrap_or(chrono::DateTime::UNIX_EPOCH);
+        let at = sunakku_common::event::timestamp(at);
+        let text = Event::encode(seq, &at, kind::LOG_CORRUPT, &corrupt);
+        Self {
+            seq,
+            kind: kind::LOG_CORRUPT.to_owned(),
+            text,
+        }
+    }
+}
+
+fn sha1_hex(text: &str) -> String {
+    use sha1::Digest as _;
+    sha1::Sha1::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn field(value: redis::Value) -> String {
+    redis::from_redis_value(value).unwrap_or_default()
+}
+
+fn entries(ids: Vec<redis::streams::StreamId>) -> Vec<LogEntry> {
+    let entry = |id: redis::streams::StreamId| {
+        let fields = id
+            .map
+            .into_iter()
+            .map(|(name, value)| (name, field(value)))
+            .collect();
+        LogEntry::read(&id.id, fields)
+    };
+    ids.into_iter().map(entry).collect()
+}
+
+impl Store {
+    /// Where the log stands; `Unborn` when the store has no epoch.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        let mut command = redis::cmd("HMGET");
+        command
+            .arg(self.keys().meta())
+            .arg("epoch")
+            .arg("seq")
+            .arg("bytes");
+        let found: (Option<String>, Option<u64>, Option<u64>) =
+            command.query_async(&mut self.connection()).await?;
+        match found {
+            (Some(epoch), Some(seq), bytes) => {
+                let epoch = epoch.parse();
+                let epoch = epoch.map_err(|_| StoreError::Unreadable("the epoch".to_owned()))?;
+                Ok(Head {
+                    epoch,
+                    seq,
+                    bytes: bytes.unwrap_or(0),
+                })
+            }
+            _ => Err(StoreError::Unborn),
+        }
+    }
+
+    /// Entries from a sequence on, at most `limit`.
+    pub async fn log_from(&self, seq: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let mut command = redis::cmd("XRANGE");
+        command
+            .arg(self.keys().log())
+            .arg(format!("{seq}-0"))
+            .arg("+");
+        command.arg("COUNT").arg(limit);
+        let found: StreamRangeReply = command.query_async(&mut self.connection()).await?;
+        Ok(entries(found.ids))
+    }
+
+    /// Waits on `connection` for entries after a sequence, at most `limit`; empty when none came.
+    pub(crate) async fn wait_for_entries(
+        &self,
+        connection: &mut redis::aio::MultiplexedConnection,
+        after: u64,
+        limit: usize,
+        block: Duration,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let mut command = redis::cmd("XREAD");
+        command
+            .arg("COUNT")
+            .arg(limit)
+            .arg("BLOCK")
+            .arg(block.as_millis() as u64);
+        command
+            .arg("STREAMS")
+            .arg(self.keys().log())
+            .arg(format!("{after}-0"));
+        let found: Option<StreamReadReply> = command.query_async(connection).await?;
+        let streams = found.map(|reply| reply.keys).unwrap_or_default();
+        Ok(streams
+            .into_iter()
+            .flat_map(|stream| entries(stream.ids))
+            .collect())
+    }
+
+    /// The last place whose chain is known without any entry before it.
+    pub async fn anchor(&self) -> Result<Anchor, StoreError> {
+        let mut command = redis::cmd("HMGET");
+        command
+            .arg(self.keys().meta())
+            .arg("epoch")
+            .arg("anchor_seq")
+            .arg("anchor_chain");
+        let (epoch, seq, chain): (Option<String>, Option<u64>, Option<String>) =
+            command.query_async(&mut self.connection()).await?;
+        let epoch = epoch
+            .and_then(|epoch| epoch.parse().ok())
+            .ok_or(StoreError::Unborn)?;
+        let chain = chain.and_then(|chain| chain.parse().ok());
+        Ok(match (seq, chain) {
+            (Some(seq), Some(chain)) => Anchor { seq, chain },
+            _ => Anchor {
+                seq: 0,
+                chain: Chain::genesis(self.site(), epoch),
+            },
+        })
+    }
+
+    /// How far the hub has committed the present epoch; `None` when it never answered.
+    pub async fn hub_cursor(&self) -> Result<Option<HubCursor>, StoreError> {
+        let mut command = redis::cmd("HMGET");
+        command
+            .arg(self.keys().cursor("hub"))
+            .arg("epoch")
+            .arg("seq")
+            .arg("chain");
+        let (epoch, seq, chain): (Option<String>, Option<u64>, Option<String>) =
+            command.query_async(&mut self.connection()).await?;
+        let present = *self.inner.epoch.borrow();
+        let epoch: Option<Epoch> = epoch.and_then(|epoch| epoch.parse().ok());
+        let chain: Option<Chain> = chain.and_then(|chain| chain.parse().ok());
+        Ok(match (epoch, seq, chain) {
+            (Some(epoch), Some(seq), Some(chain)) if epoch == present => {
+                Some(HubCursor { seq, chain })
+            }
+            _ => None,
+        })
+    }
+
+    /// Notes how far the hub has committed.
+    pub async fn save_hub_cursor(&self, epoch: Epoch, cursor: HubCursor) -> Result<(), StoreError> {
+        let mut command = redis::cmd("HSET");
+        command
+            .arg(self.keys().cursor("hub"))
+            .arg("epoch")
+            .arg(epoch.to_string());
+        command
+            .arg("seq")
+            .arg(cursor.seq)
+            .arg("chain")
+            .arg(cursor.chain.to_string());
+        Ok(command.query_async::<()>(&mut self.connection()).await?)
+    }
+
+    /// How far the queue has been given the log of the present epoch.
+    pub async fn work_cursor(&self, epoch: Epoch) -> Result<u64, StoreError> {
+        let mut command = redis::cmd("HMGET");
+        command
+            .arg(self.keys().cursor("work"))
+            .arg("epoch")
+            .arg("seq");
+        let (noted, seq): (Option<String>, Option<u64>) =
+            command.query_async(&mut self.connection()).await?;
+        let same = noted.is_some_and(|noted| noted == epoch.to_string());
+        Ok(if same { seq.unwrap_or(0) } else { 0 })
+    }
+
+    /// Notes how far the queue has been given the log.
+    pub async fn save_work_cursor(&self, epoch: Epoch, seq: u64) -> Result<(), StoreError> {
+        let mut command = redis::cmd("HSET");
+        command
+            .arg(self.keys().cursor("work"))
+            .arg("epoch")
+            .arg(epoch.to_string());
+        command.arg("seq").arg(seq);
+        Ok(command.query_async::<()>(&mut self.connection()).await?)
+    }
+
+    /// Begins a new epoch, in which the events from `first` on are told again. Nothing happens
+    /// when `ended` is no longer the present epoch.
+    pub async fn start_epoch(
+        &self,
+        ended: Epoch,
+        first: u64,
+        reason: &str,
+        keep_old_log: Duration,
+    ) -> Result<(), StoreError> {
+        let keys = self.keys();
+        let more_keys = [keys.old_log(ended), keys.cursor("hub")];
+        let args = [
+            ended.to_string(),
+            Epoch::new().to_string(),
+            first.to_string(),
+            reason.to_owned(),
+            keep_old_log.as_secs().to_string(),
+        ];
+        let script = &self.inner.scripts.start_epoch;
+        let reply = self
+            .run(script, &Operation::system("edge"), &more_keys, &args)
+            .await?;
+        let epoch = reply.rest.first().and_then(|epoch| epoch.parse().ok());
+        self.note_life(epoch.ok_or_else(|| reply.unexpected())?);
+        Ok(())
+    }
+
+    /// Forgets the log up to a sequence; `chain` is the chain's value after it.
+    pub async fn trim_log(&self, epoch: Epoch, last: Anchor) -> Result<u64, StoreError> {
+        let args = [
+            epoch.to_string(),
+            last.seq.to_string(),
+            last.chain.to_string(),
+        ];
+        let script = &self.inner.scripts.trim_log;
+        let reply = self
+            .run(script, &Operation::system("edge"), &[], &args)
+            .await?;
+        Ok(reply
+            .rest
+            .first()
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0))
+    }
+}

@@ -1,0 +1,312 @@
+//! The site's facts in Redis: orders, tickets, stock, and the log of what happened to them.
+//!
+//! Every change is one Lua script (`scripts/*.lua`), which checks, changes and appends its
+//! events in one step; Redis answers after its append-only file is on disk. What a crash leaves
+//! is therefore always whole. A command whose answer was lost is *ambiguous*, never failed: it is
+//! sent again with the same key, and each script knows the keys that it has served.
+
+mod durability;
+mod error;
+mod keys;
+mod log;
+mod orders;
+mod record;
+mod scripts;
+mod stock;
+mod tickets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Script};
+use sha2::{Digest as _, Sha256};
+use sunakku_common::event::{By, timestamp};
+use sunakku_common::ids::{Epoch, SiteId};
+use sunakku_common::menu::Seed;
+use tokio::sync::watch;
+
+pub use durability::Unsafe;
+pub(crate) use error::Chain as ErrorChain;
+pub use error::StoreError;
+pub use log::{Anchor, Head, HubCursor, LogEntry};
+pub use orders::{Close, NewOrder, OrderCounts, OrderFilter, Placing, Step};
+pub use record::{OrderRecord, TicketRecord};
+pub use stock::{StockMove, StockMoving, StockRow};
+pub use tickets::{NewTicket, TicketMove};
+
+use keys::Keys;
+use scripts::Scripts;
+
+/// How long one command may take. A slow disk was seen to stall an fsync for over a second, so
+/// the client's default of half a second would make healthy writes ambiguous.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a whole operation may take, resends included, before the caller is told to come again.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long records of orders and idempotency keys are kept.
+const RECORD_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long the key of an operation without a key of its caller's is kept: it only spans resends.
+const RESEND_LIFE: Duration = Duration::from_secs(60);
+
+/// The store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: redis::Client,
+    connection: ConnectionManager,
+    keys: Keys,
+    site: SiteId,
+    scripts: Scripts,
+    log_budget_bytes: u64,
+    epoch: watch::Sender<Epoch>,
+}
+
+/// Names one change for as long as it may be asked for again.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// The caller's key, or one of our own.
+    key: String,
+    /// What was asked, by hash.
+    fingerprint: String,
+    /// Whether the key is the caller's.
+    lasting: bool,
+    /// Who asks.
+    by: By,
+}
+
+impl Operation {
+    /// An operation under the caller's key, or under one of our own when it has none. `request`
+    /// is the parsed request: the same key with another one is refused.
+    pub fn new(key: Option<String>, by: By, request: &impl serde::Serialize) -> Self {
+        // A parsed request of ours always serialises; an empty text would only compare equal.
+        let text = serde_json::to_string(request).unwrap_or_default();
+        let digest = Sha256::digest(text);
+        let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let lasting = key.is_some();
+        let key = key.unwrap_or_else(|| format!("once:{}", uuid::Uuid::now_v7()));
+        Self {
+            key,
+            fingerprint,
+            lasting,
+            by,
+        }
+    }
+
+    /// An operation of the edge itself.
+    pub fn system(part: &str) -> Self {
+        Self::new(None, By::system(part), &())
+    }
+
+    /// The key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// Whether an answer is new or that of an earlier request under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// The change was made now.
+    New,
+    /// It was made before; this is the first answer.
+    Replayed,
+}
+
+/// What a script answered: its word, and the rest.
+pub(crate) struct Reply {
+    word: String,
+    rest: Vec<String>,
+}
+
+impl Store {
+    /// Connects to Redis, waiting for it as long as it takes, and gives a new store its epoch.
+    pub async fn open(
+        url: &str,
+        site: &SiteId,
+        seed: &Seed,
+        log_budget_bytes: u64,
+    ) -> Result<Self, StoreError> {
+        let client = redis::Client::open(url)?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_connection_timeout(Some(Duration::from_secs(1)))
+            .set_min_delay(Duration::from_millis(50))
+            .set_max_delay(Duration::from_secs(1));
+        let connection = loop {
+            match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
+                Ok(connection) => break connection,
+                Err(error) => {
+                    tracing::warn!(%error, "waiting for redis");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        };
+        let inner = Inner {
+            client,
+            connection,
+            keys: Keys::new(site),
+            site: site.clone(),
+            scripts: Scripts::new(),
+            log_budget_bytes,
+            epoch: watch::Sender::new(Epoch(uuid::Uuid::nil())),
+        };
+        let store = Self {
+            inner: Arc::new(inner),
+        };
+        store.init(seed).await?;
+        Ok(store)
+    }
+
+    /// Gives a store without epoch a new one, seeds what was never seeded, and notices when
+    /// another life of the store is found than before.
+    pub async fn init(&self, seed: &Seed) -> Result<(), StoreError> {
+        let keys = &self.inner.keys;
+        let mut args = vec![Epoch::new().to_string(), seed.menu.version.to_string()];
+        for (sku, count) in &seed.stock {
+            args.extend([sku.clone(), count.to_string()]);
+        }
+        let operation = Operation::system("edge");
+        let more_keys = [keys.stock(), keys.seeded()];
+        let reply = self
+            .run(
+                &self.inner.scripts.init_store,
+                &operation,
+                &more_keys,
+                &args,
+            )
+            .await?;
+        let epoch = reply.rest.first().and_then(|epoch| epoch.parse().ok());
+        let epoch = epoch.ok_or_else(|| StoreError::Unreadable("the epoch".to_owned()))?;
+        self.note_life(epoch);
+        Ok(())
+    }
+
+    /// Takes note of the store's epoch; a change of it is told to all readers of the log.
+    pub(crate) fn note_life(&self, epoch: Epoch) {
+        self.inner.epoch.send_if_modified(|known| {
+            let changed = *known != epoch;
+            *known = epoch;
+            changed
+        });
+    }
+
+    /// The site that the store belongs to.
+    pub fn site(&self) -> &SiteId {
+        &self.inner.site
+    }
+
+    /// The present epoch, and word of a new one.
+    pub fn epoch(&self) -> watch::Receiver<Epoch> {
+        self.inner.epoch.subscribe()
+    }
+
+    /// A connection of its own for blocking reads, which must not hold up other commands.
+    pub(crate) async fn blocking_connection(
+        &self,
+        longest_block: Duration,
+    ) -> Result<MultiplexedConnection, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(Duration::from_secs(1)))
+            .set_response_timeout(Some(longest_block + RESPONSE_TIMEOUT));
+        Ok(self
+            .inner
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?)
+    }
+
+    fn connection(&self) -> ConnectionManager {
+        self.inner.connection.clone()
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    /// Whether Redis answers, and how quickly.
+    pub async fn ping(&self) -> Result<Duration, StoreError> {
+        let started = std::time::Instant::now();
+        redis::cmd("PING")
+            .query_async::<String>(&mut self.connection())
+            .await?;
+        Ok(started.elapsed())
+    }
+
+    /// Runs a script; resends it under the same key when its answer was lost.
+    async fn run(
+        &self,
+        script: &Script,
+        operation: &Operation,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<Reply, StoreError> {
+        let life = if operation.lasting {
+            RECORD_LIFE
+        } else {
+            RESEND_LIFE
+        };
+        let by = serde_json::to_string(&operation.by)?;
+        let mut call = script.prepare_invoke();
+        call.key(self.keys().meta()).key(self.keys().log());
+        call.key(self.keys().idempotency(&operation.key)).key(keys);
+        call.arg(timestamp(self.now())).arg(&operation.fingerprint);
+        call.arg(life.as_secs()).arg(by).arg(args);
+        let deadline = tokio::time::Instant::now() + OPERATION_TIMEOUT;
+        let answer: Vec<String> = loop {
+            match call.invoke_async(&mut self.connection()).await {
+                Ok(answer) => break answer,
+                Err(error) if is_final(&error) || tokio::time::Instant::now() >= deadline => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "resending");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        let mut answer = answer.into_iter();
+        let word = answer.next().unwrap_or_default();
+        match word.as_str() {
+            "unborn" => Err(StoreError::Unborn),
+            "reused" => Err(StoreError::KeyReused),
+            _ => Ok(Reply {
+                word,
+                rest: answer.collect(),
+            }),
+        }
+    }
+
+    /// The edge's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// Whether the same command would only fail again: an answer of the server's own, not a lost one.
+fn is_final(error: &redis::RedisError) -> bool {
+    let passing = error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_connection_refusal()
+        || matches!(error.code(), Some("LOADING" | "BUSY" | "TRYAGAIN"));
+    !passing
+}
+
+impl Reply {
+    /// `New` or `Replayed` when the script did what was asked, else its refusal.
+    fn done(&self) -> Result<Freshness, &str> {
+        match self.word.as_str() {
+            "ok" => Ok(Freshness::New),
+            "again" => Ok(Freshness::Replayed),
+            refusal => Err(refusal),
+        }
+    }
+
+    fn unexpected(&self) -> StoreError {
+        StoreError::Unreadable(format!("a script answered \"{}\"", self.word))
+    }
+}

@@ -1,0 +1,349 @@
+//! Orders in the store.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sunakku_common::ids::OrderId;
+use sunakku_common::order::{OrderDetails, StockLevel};
+use sunakku_common::state::OrderState;
+
+use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Store, StoreError};
+
+/// An order that is to be taken.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    /// What was ordered.
+    pub details: OrderDetails,
+    /// Units of each SKU that it takes.
+    pub claims: BTreeMap<String, u64>,
+}
+
+/// What became of an order that was to be taken.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Placing {
+    /// It is taken, and on disk.
+    Placed {
+        /// What was ordered: of the first request when this is a repetition.
+        details: Box<OrderDetails>,
+        /// Its pickup number.
+        number: u32,
+        /// Whether this is a repetition.
+        freshness: Freshness,
+    },
+    /// Too little is left; nothing changed. The level of every SKU that it claims.
+    Short(HashMap<String, StockLevel>),
+    /// The log has used up its memory because the hub was away too long; nothing changed.
+    LogFull,
+}
+
+/// A way in which an order ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// The state that it ends in.
+    pub next: OrderState,
+    /// Why, where that matters.
+    pub reason: Option<String>,
+    /// The states from which it may end so.
+    pub from: &'static [OrderState],
+}
+
+/// What became of a step that was to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step<T> {
+    /// It was made; how things stand after it.
+    Made(T, Freshness),
+    /// There is no such thing.
+    Missing,
+    /// It may not be made from the state in which the thing is; nothing changed.
+    Illegal {
+        /// That state.
+        state: String,
+        /// Why not, where the state alone does not tell.
+        why: Option<String>,
+    },
+}
+
+/// Which orders a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderFilter {
+    /// Those for which something is still to happen.
+    Open,
+    /// All that are kept.
+    All,
+    /// Those in one state.
+    In(OrderState),
+}
+
+impl Store {
+    /// Takes an order: all of its stock or none, its number, its record and its event.
+    pub async fn place(
+        &self,
+        operation: &Operation,
+        order: &NewOrder,
+    ) -> Result<Placing, StoreError> {
+        let (keys, id) = (self.keys(), order.details.id);
+        let more_keys = [
+            keys.order(id),
+            keys.open_orders(),
+            keys.orders(),
+            keys.unrouted(),
+            keys.stock(),
+            keys.suspended(),
+            keys.numbers(order.details.business_day),
+        ];
+        let mut args = vec![
+            id.to_string(),
+            serde_json::to_string(&order.details)?,
+            serde_json::to_string(&operation.key)?,
+            self.inner.log_budget_bytes.to_string(),
+            RECORD_LIFE.as_secs().to_string(),
+        ];
+        for (sku, units) in &order.claims {
+            args.extend([sku.clone(), units.to_string()]);
+        }
+        let script = &self.inner.scripts.place_order;
+        let reply = self.run(script, operation, &more_keys, &args).await?;
+        match (reply.done(), reply.rest.as_slice()) {
+            (Ok(freshness), [first_id, number]) => {
+                let first_id: OrderId = first_id.parse().map_err(|_| unreadable_answer())?;
+                let number = number.parse().map_err(|_| unreadable_answer())?;
+                let details = if first_id == id {
+                    order.details.clone()
+                } else {
+                    self.order(first_id)
+                        .await?
+                        .ok_or_else(unreadable_answer)?
+                        .details
+                };
+                Ok(Placing::Placed {
+                    details: Box::new(details),
+                    number,
+                    freshness,
+                })
+            }
+            (Err("log-full"), _) => Ok(Placing::LogFull),
+            (Err("short"), levels) => Ok(Placing::Short(read_levels(levels))),
+            _ => Err(reply.unexpected()),
+        }
+    }
+
+    /// What was ordered under this operation's key before, with its pickup number.
+    pub async fn placed_before(
+        &self,
+        operation: &Operation,
+    ) -> Result<Option<(OrderDetails, u32)>, StoreError> {
+        let reply = self
+            .run(&self.inner.scripts.first_answer, operation, &[], &[])
+            .await?;
+        let [id, number] = reply.rest.as_slice() else {
+            return Ok(None);
+        };
+        let id = id.parse().map_err(|_| unreadable_answer())?;
+        let number = number.parse().map_err(|_| unreadable_answer())?;
+        Ok(self.order(id).await?.map(|order| (order.details, number)))
+    }
+
+    /// Ends an order.
+    pub async fn close(
+        &self,
+        operation: &Operation,
+        order: OrderId,
+        close: &Close,
+    ) -> Result<Step<OrderRecord>, StoreError> {
+        let keys = self.keys();
+        let more_keys = [
+            keys.order(order),
+            keys.open_orders(),
+            keys.unrouted(),
+            keys.open_tickets(),
+            keys.stock(),
+            keys.suspended(),
+        ];
+        let from: Vec<&str> = close.from.iter().map(|state| state.as_str()).collect();
+        let args = [
+            order.to_string(),
+            close.next.to_string(),
+            serde_json::to_string(&close.reason)?,
+            from.join(","),
+        ];
+        let script = &self.inner.scripts.close_order;
+        self.run(script, operation, &more_keys, &args).await?.step()
+    }
+
+    /// One order.
+    pub async fn order(&self, order: OrderId) -> Result<Option<OrderRecord>, StoreError> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(self.keys().order(order));
+        OrderRecord::read(&command.query_async(&mut self.connection()).await?)
+    }
+
+    /// Orders in the order of their place in line, after a place. At most `limit`, and the place
+    /// to go on from when there may be more.
+    pub async fn orders(
+        &self,
+        filter: OrderFilter,
+        after: i64,
+        limit: usize,
+    ) -> Result<(Vec<OrderRecord>, Option<i64>), StoreError> {
+        let open = match filter {
+            OrderFilter::Open => true,
+            OrderFilter::All => false,
+            OrderFilter::In(state) => state.is_open(),
+        };
+        let index = if open {
+            self.keys().open_orders()
+        } else {
+            self.keys().orders()
+        };
+        let (mut found, mut after) = (Vec::new(), after);
+        loop {
+            let part = self.by_place(&index, after, limit).await?;
+            let last = part.len() < limit;
+            for id in part {
+                // An order whose record's life is over may stand in the index for a while.
+                let Some(order) = self.order(id).await? else {
+                    continue;
+                };
+                after = order.place;
+                if matches!(filter, OrderFilter::In(state) if state != order.state) {
+                    continue;
+                }
+                found.push(order);
+                if found.len() == limit {
+                    return Ok((found, Some(after)));
+                }
+            }
+            if last {
+                return Ok((found, None));
+            }
+        }
+    }
+
+    async fn by_place(
+        &self,
+        index: &str,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command
+            .arg(index)
+            .arg(format!("({after}"))
+            .arg("+inf")
+            .arg("BYSCORE");
+        command.arg("LIMIT").arg(0).arg(limit);
+        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// How many orders are kept, are open, and wait for their tickets.
+    pub async fn order_counts(&self) -> Result<OrderCounts, StoreError> {
+        let keys = self.keys();
+        let mut pipe = redis::pipe();
+        for index in [
+            keys.orders(),
+            keys.open_orders(),
+            keys.unrouted(),
+            keys.open_tickets(),
+        ] {
+            pipe.cmd("ZCARD").arg(index);
+        }
+        let (kept, open, unrouted, open_tickets) = pipe.query_async(&mut self.connection()).await?;
+        Ok(OrderCounts {
+            kept,
+            open,
+            unrouted,
+            open_tickets,
+        })
+    }
+
+    /// The orders that have waited longest for their tickets.
+    pub async fn unrouted(&self, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        self.by_place(&self.keys().unrouted(), 0, limit).await
+    }
+
+    /// Forgets index entries of orders whose records' life is over; the oldest `limit` are looked
+    /// at. Answers how many were forgotten.
+    pub async fn forget_expired(&self, limit: usize) -> Result<usize, StoreError> {
+        let (index, mut forgotten) = (self.keys().orders(), 0);
+        for id in self.by_place(&index, 0, limit).await? {
+            let mut exists = redis::cmd("EXISTS");
+            exists.arg(self.keys().order(id));
+            if exists.query_async::<bool>(&mut self.connection()).await? {
+                break;
+            }
+            let mut forget = redis::cmd("ZREM");
+            forget.arg(&index).arg(id.to_string());
+            forget.query_async::<()>(&mut self.connection()).await?;
+            forgotten += 1;
+        }
+        if forgotten > 0 {
+            self.forget_tickets_before_first_order().await?;
+        }
+        Ok(forgotten)
+    }
+}
+
+impl Store {
+    async fn forget_tickets_before_first_order(&self) -> Result<(), StoreError> {
+        let mut first = redis::cmd("ZRANGE");
+        first
+            .arg(self.keys().orders())
+            .arg(0)
+            .arg(0)
+            .arg("WITHSCORES");
+        let first: Vec<(String, i64)> = first.query_async(&mut self.connection()).await?;
+        let Some((_, place)) = first.first() else {
+            return Ok(());
+        };
+        let mut forget = redis::cmd("ZREMRANGEBYSCORE");
+        // Tickets stand at a thousand times their order's place, see route_order.lua.
+        forget
+            .arg(self.keys().tickets())
+            .arg("-inf")
+            .arg(format!("({}", place * 1_000));
+        Ok(forget.query_async::<()>(&mut self.connection()).await?)
+    }
+}
+
+/// How many orders there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderCounts {
+    /// Whose records are kept.
+    pub kept: u64,
+    /// For which something is still to happen.
+    pub open: u64,
+    /// That wait for their tickets.
+    pub unrouted: u64,
+    /// Tickets that wait or cook.
+    pub open_tickets: u64,
+}
+
+impl super::Reply {
+    /// The answer of a script that moves an order.
+    pub(super) fn step(self) -> Result<Step<OrderRecord>, StoreError> {
+        match self.done() {
+            Ok(freshness) => Ok(Step::Made(OrderRecord::read_flat(self.rest)?, freshness)),
+            Err("missing") => Ok(Step::Missing),
+            Err("illegal") => {
+                let mut rest = self.rest.into_iter();
+                Ok(Step::Illegal {
+                    state: rest.next().unwrap_or_default(),
+                    why: rest.next(),
+                })
+            }
+            Err(_) => Err(self.unexpected()),
+        }
+    }
+}
+
+fn unreadable_answer() -> StoreError {
+    StoreError::Unreadable("the first answer to an order".to_owned())
+}
+
+fn read_levels(flat: &[String]) -> HashMap<String, StockLevel> {
+    let levels = flat.chunks_exact(3).map(|level| {
+        let (on_hand, suspended) = (level[1].parse().ok(), level[2] == "1");
+        (level[0].clone(), StockLevel { on_hand, suspended })
+    });
+    levels.collect()
+}

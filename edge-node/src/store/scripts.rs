@@ -1,0 +1,42 @@
+//! The scripts, each with the shared part in front.
+
+use redis::Script;
+
+/// One script per change of facts; see the header of each file for keys, arguments, answers.
+pub(crate) struct Scripts {
+    pub(crate) first_answer: Script,
+    pub(crate) init_store: Script,
+    pub(crate) place_order: Script,
+    pub(crate) route_order: Script,
+    pub(crate) move_ticket: Script,
+    pub(crate) close_order: Script,
+    pub(crate) move_stock: Script,
+    pub(crate) start_epoch: Script,
+    pub(crate) trim_log: Script,
+}
+
+macro_rules! script {
+    ($name:literal) => {
+        Script::new(concat!(
+            include_str!("scripts/lib.lua"),
+            "\n",
+            include_str!(concat!("scripts/", $name, ".lua"))
+        ))
+    };
+}
+
+impl Scripts {
+    pub(crate) fn new() -> Self {
+        Self {
+            first_answer: script!("first_answer"),
+            init_store: script!("init_store"),
+            place_order: script!("place_order"),
+            route_order: script!("route_order"),
+            move_ticket: script!("move_ticket"),
+            close_order: script!("close_order"),
+            move_stock: script!("move_stock"),
+            start_epoch: script!("start_epoch"),
+            trim_log: script!("trim_log"),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+-- Ends an order: cancelled, rejected, collected or expired. What leaves before cooking gives
+-- its stock back, once.
+-- KEYS: 4 order hash, 5 open zset, 6 unrouted zset, 7 open tickets zset, 8 stock hash,
+--       9 suspended set
+-- ARGV: 5 order id, 6 next state, 7 reason as JSON or null, 8 states it may leave, by commas
+-- Answers: ok, then the order hash flattened | missing | illegal, state.
+local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
+local id, next_state = ARGV[5], ARGV[6]
+
+local answer = settled()
+if answer then
+    return answer
+end
+local state, taken, tickets, number =
+    unpack(redis.call('HMGET', order, 'state', 'taken', 'tickets', 'number'))
+if not state then
+    return { 'missing' }
+end
+if not string.find(',' .. ARGV[8] .. ',', ',' .. state .. ',', 1, true) then
+    return { 'illegal', state }
+end
+
+local changes = {}
+if state == 'placed' then
+    local claims = cmsgpack.unpack(taken)
+    for i = 1, #claims, 2 do
+        local sku, units = claims[i], claims[i + 1]
+        if redis.call('HEXISTS', stock, sku) == 1 then
+            local on_hand = redis.call('HINCRBY', stock, sku, units)
+            local off = redis.call('SISMEMBER', suspended, sku) == 1
+            table.insert(changes, stock_change(sku, units, on_hand, off))
+        end
+    end
+end
+for ticket in string.gmatch(tickets or '', '[^,]+') do
+    local field = 'ticket:' .. ticket
+    local ticket_state, station, done = unpack(redis.call('HMGET', order, field .. ':state',
+        field .. ':station', field .. ':done'))
+    if ticket_state ~= 'done' then
+        redis.call('HSET', order, field .. ':state', 'cancelled')
+        redis.call('ZREM', KEYS[7], ticket)
+        tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done)
+    end
+end
+redis.call('ZREM', KEYS[5], id)
+redis.call('ZREM', KEYS[6], id)
+if ARGV[7] ~= 'null' then
+    redis.call('HSET', order, 'reason', ARGV[7])
+end
+move_order(order, next_state, ',"reason":' .. ARGV[7] .. ',"stock":['
+    .. table.concat(changes, ',') .. ']')
+local whole = redis.call('HGETALL', order)
+table.insert(whole, 1, 'ok')
+return remember(whole)

@@ -1,0 +1,70 @@
+-- Shared by every script that changes facts; it is put in front of each.
+--
+-- KEYS[1] meta    hash: epoch, seq, bytes, ...       KEYS[2] log   stream, entry id <seq>-0
+-- KEYS[3] idem    record of this operation's key, kept for ARGV[3] seconds
+-- ARGV[1] now     RFC 3339                           ARGV[2] print fingerprint of the request
+-- ARGV[4] by      JSON: who does it
+--
+-- Every script answers a list of strings whose first is a word: `ok` (done now), `again` (done
+-- before under this key; the rest is the first answer), `reused` (the key belongs to another
+-- request), `unborn` (the store has no epoch), or a refusal of its own. Only `ok` changed
+-- anything. All of a script is one transaction in the append-only file.
+
+local meta, log = KEYS[1], KEYS[2]
+local now, by = ARGV[1], ARGV[4]
+
+-- What an entry takes in memory beside its body, roughly; for the log's budget.
+local ENTRY_OVERHEAD = 160
+
+local function append(kind, body, at)
+    at = at or now
+    local seq = redis.call('HINCRBY', meta, 'seq', 1)
+    local sum = redis.sha1hex(seq .. at .. kind .. body)
+    redis.call('XADD', log, seq .. '-0', 'k', kind, 't', at, 'b', body, 's', sum)
+    redis.call('HINCRBY', meta, 'bytes', #body + ENTRY_OVERHEAD)
+    return seq
+end
+
+-- The answer that makes anything further needless, or nil.
+local function settled()
+    if redis.call('HEXISTS', meta, 'epoch') == 0 then
+        return { 'unborn' }
+    end
+    local kept = redis.call('GET', KEYS[3])
+    if not kept then
+        return nil
+    end
+    local record = cmsgpack.unpack(kept)
+    if record[1] ~= ARGV[2] then
+        return { 'reused' }
+    end
+    local answer = record[2]
+    answer[1] = 'again'
+    return answer
+end
+
+local function remember(answer)
+    redis.call('SET', KEYS[3], cmsgpack.pack({ ARGV[2], answer }), 'EX', ARGV[3])
+    return answer
+end
+
+-- One entry of an event's `stock` list. SKUs are codes and need no escaping.
+local function stock_change(sku, delta, on_hand, suspended)
+    return '{"sku":"' .. sku .. '","delta":' .. delta .. ',"on_hand":' .. (on_hand or 'null')
+        .. ',"suspended":' .. (suspended and 'true' or 'false') .. '}'
+end
+
+-- Tells what became of a ticket; `done` are its made lines by commas.
+local function tell_ticket(kind, order, number, id, station, state, done)
+    append(kind, '{"ticket":"' .. id .. '","order":"' .. order .. '","number":' .. number
+        .. ',"station":"' .. station .. '","state":"' .. state .. '","done_lines":[' .. done
+        .. '],"by":' .. by .. '}')
+end
+
+-- Moves an order to another state and tells it; `more` is further members of the body as JSON.
+local function move_order(order, state, more)
+    local id, number = unpack(redis.call('HMGET', order, 'id', 'number'))
+    redis.call('HSET', order, 'state', state, state .. '_at', now)
+    append('order.' .. state, '{"order":"' .. id .. '","number":' .. number .. ',"state":"'
+        .. state .. '","by":' .. by .. (more or '') .. '}')
+end

@@ -1,0 +1,125 @@
+//! Tickets in the store.
+
+use sunakku_common::event::TicketDetails;
+use sunakku_common::ids::{OrderId, TicketId};
+use sunakku_common::state::TicketState;
+
+use super::orders::Step;
+use super::{Operation, OrderRecord, RECORD_LIFE, Store, StoreError, TicketRecord};
+
+/// A ticket that is to be made.
+pub type NewTicket = TicketDetails;
+
+/// What a cook does to a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketMove {
+    /// Begins it.
+    Start,
+    /// Has made all of it.
+    Bump,
+    /// Has made one line, counted from 1.
+    BumpLine(u32),
+    /// Makes it again.
+    Recall,
+}
+
+impl Store {
+    /// Makes an order's tickets, unless it has some or no longer wants any. Whether it did.
+    pub async fn route(&self, order: OrderId, tickets: &[NewTicket]) -> Result<bool, StoreError> {
+        let keys = self.keys();
+        let mut more_keys = vec![
+            keys.order(order),
+            keys.unrouted(),
+            keys.open_tickets(),
+            keys.tickets(),
+        ];
+        let mut args = vec![order.to_string(), RECORD_LIFE.as_secs().to_string()];
+        for ticket in tickets {
+            more_keys.push(keys.ticket(ticket.id));
+            args.extend([
+                ticket.id.to_string(),
+                ticket.station.clone(),
+                ticket.lines.len().to_string(),
+                serde_json::to_string(ticket)?,
+            ]);
+        }
+        let operation = Operation::system("queue");
+        let script = &self.inner.scripts.route_order;
+        let reply = self.run(script, &operation, &more_keys, &args).await?;
+        match reply.word.as_str() {
+            "ok" => Ok(true),
+            "done" => Ok(false),
+            _ => Err(reply.unexpected()),
+        }
+    }
+
+    /// Moves a ticket, and its order along with it.
+    pub async fn move_ticket(
+        &self,
+        operation: &Operation,
+        ticket: TicketId,
+        step: TicketMove,
+    ) -> Result<Step<OrderRecord>, StoreError> {
+        let Some(order) = self.order_of(ticket).await? else {
+            return Ok(Step::Missing);
+        };
+        let keys = self.keys();
+        let more_keys = [keys.order(order), keys.open_tickets()];
+        let (word, line) = match step {
+            TicketMove::Start => ("start", 0),
+            TicketMove::Bump => ("bump", 0),
+            TicketMove::BumpLine(line) => ("line", line),
+            TicketMove::Recall => ("recall", 0),
+        };
+        let args = [ticket.to_string(), word.to_owned(), line.to_string()];
+        let script = &self.inner.scripts.move_ticket;
+        self.run(script, operation, &more_keys, &args).await?.step()
+    }
+
+    async fn order_of(&self, ticket: TicketId) -> Result<Option<OrderId>, StoreError> {
+        let mut command = redis::cmd("GET");
+        command.arg(self.keys().ticket(ticket));
+        let order: Option<String> = command.query_async(&mut self.connection()).await?;
+        Ok(order.and_then(|order| order.parse().ok()))
+    }
+
+    /// One ticket, with its order.
+    pub async fn ticket(
+        &self,
+        ticket: TicketId,
+    ) -> Result<Option<(TicketRecord, OrderRecord)>, StoreError> {
+        let Some(order) = self.order_of(ticket).await? else {
+            return Ok(None);
+        };
+        let Some(order) = self.order(order).await? else {
+            return Ok(None);
+        };
+        Ok(order.ticket(ticket).cloned().map(|record| (record, order)))
+    }
+
+    /// Tickets by their place in line, after a place: the open ones, or those that may be in
+    /// `state`. The caller looks at the state of each.
+    pub async fn tickets(
+        &self,
+        state: Option<TicketState>,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<TicketRecord>, StoreError> {
+        let open = state.is_none_or(TicketState::is_open);
+        let index = if open {
+            self.keys().open_tickets()
+        } else {
+            self.keys().tickets()
+        };
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(index).arg(format!("({after}")).arg("+inf");
+        command.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit);
+        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids.iter().filter_map(|id| id.parse().ok()) {
+            found.extend(self.ticket(id).await?.map(|(ticket, _order)| ticket));
+        }
+        Ok(found)
+    }
+}
