@@ -45,8 +45,9 @@ pub fn load<T: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<
     if let Some(path) = file {
         figment = figment.merge(Toml::file_exact(path));
     }
-    // `SUNAKKU_CONFIG` names the file itself, see the binaries' `--config`.
-    figment = figment.merge(Env::prefixed("SUNAKKU_").ignore(&["config"]).split("__"));
+    // Every setting lies in a section; other names, such as `SUNAKKU_CONFIG`, are no settings.
+    let environment = Env::prefixed("SUNAKKU_").filter(|name| name.as_str().contains("__"));
+    figment = figment.merge(environment.split("__"));
     figment
         .extract()
         .map_err(anyhow::Error::from)

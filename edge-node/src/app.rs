@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use async_nats::ConnectOptions;
+use async_nats::{ConnectOptions, ServerAddr};
 use axum::extract::FromRef;
 use chrono::TimeDelta;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -190,6 +190,7 @@ async fn connect_nats(config: &Config) -> Result<async_nats::Client> {
         .name(format!("sunakku-edge {site}"))
         .custom_inbox_prefix(subjects::inbox_prefix(site))
         .retry_on_initial_connect()
+        .max_reconnects(None)
         .reconnect_delay_callback(|tries| Duration::from_millis((50 * tries as u64).min(1_000)))
         .event_callback(|event| async move {
             match event {
@@ -197,8 +198,16 @@ async fn connect_nats(config: &Config) -> Result<async_nats::Client> {
                 other => tracing::warn!(event = %other, "nats-server"),
             }
         });
-    let connected = async_nats::connect_with_options(config.nats.url.expose(), options).await;
-    connected.context("nats.url: cannot be used")
+    let address: ServerAddr = config.nats.url.expose().parse().context("nats.url")?;
+    // The client library leaves the user of a URL aside.
+    let options = match (address.username(), address.password()) {
+        (Some(user), Some(password)) => options.user_and_password(user.into(), password.into()),
+        _ => options,
+    };
+    options
+        .connect(address)
+        .await
+        .context("nats.url: cannot be used")
 }
 
 fn identity(config: &Config) -> Result<(Signer, Verifier)> {

@@ -22,9 +22,7 @@ end
 
 local changes = {}
 if state == 'placed' then
-    local claims = cmsgpack.unpack(taken)
-    for i = 1, #claims, 2 do
-        local sku, units = claims[i], claims[i + 1]
+    for sku, units in string.gmatch(taken, '([^,=]+)=(%d+)') do
         if redis.call('HEXISTS', stock, sku) == 1 then
             local on_hand = redis.call('HINCRBY', stock, sku, units)
             local off = redis.call('SISMEMBER', suspended, sku) == 1

@@ -38,8 +38,7 @@ for i = 10, #ARGV, 2 do
     if redis.call('HEXISTS', stock, sku) == 1 then
         local left = redis.call('HINCRBY', stock, sku, '-' .. units)
         table.insert(changes, stock_change(sku, '-' .. units, left, false))
-        table.insert(taken, sku)
-        table.insert(taken, units)
+        table.insert(taken, sku .. '=' .. units)
     end
 end
 
@@ -47,7 +46,7 @@ local number = redis.call('INCR', KEYS[10])
 redis.call('EXPIRE', KEYS[10], ARGV[9])
 local place = redis.call('HINCRBY', meta, 'orders', 1)
 redis.call('HSET', order, 'id', id, 'number', number, 'state', 'placed', 'place', place,
-    'details', details, 'by', by, 'taken', cmsgpack.pack(taken), 'placed_at', now)
+    'details', details, 'by', by, 'taken', table.concat(taken, ','), 'placed_at', now)
 redis.call('EXPIRE', order, ARGV[9])
 redis.call('ZADD', KEYS[5], place, id)
 redis.call('ZADD', KEYS[6], place, id)

@@ -1,0 +1,3 @@
+//! Replaying real transactions through the demo.
+
+pub mod csv;

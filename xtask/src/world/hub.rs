@@ -1,0 +1,168 @@
+//! The hub with its Postgres and its nats-server.
+
+use anyhow::{Context as _, Result, ensure};
+use std::path::PathBuf;
+use sunakku_common::claims::Role;
+
+use super::program::Program;
+use super::site::SiteOptions;
+use super::{Client, people};
+use crate::harness::{
+    Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, TcpProxy,
+};
+
+/// What a hub is started with.
+#[derive(Debug, Clone, Default)]
+pub struct HubOptions {
+    /// The sites that it knows: id and time zone.
+    pub sites: Vec<(String, String)>,
+    /// Currency of all sites.
+    pub currency: String,
+}
+
+/// The hub with its servers.
+pub struct Hub {
+    program: Program,
+    /// The hub's nats-server.
+    pub nats: NatsServer,
+    /// The hub's database.
+    pub postgres: PostgresServer,
+    /// The line between the hub and all its sites, to be cut.
+    pub line: TcpProxy,
+    /// Folder of all of it.
+    pub data: PathBuf,
+}
+
+impl Hub {
+    pub(super) async fn start(
+        sandbox: &Sandbox,
+        binaries: &Binaries,
+        options: HubOptions,
+    ) -> Result<Self> {
+        let data = sandbox.folder("hub")?;
+        let sites = options.sites.iter().map(|(id, _)| id.clone()).collect();
+        let nats_options = HubNats {
+            name: "hub-nats".into(),
+            folder: data.join("nats"),
+            sites,
+        };
+        let (postgres, nats) = tokio::try_join!(
+            PostgresServer::start_in(sandbox, "hub-postgres", data.join("postgres")),
+            NatsServer::start_hub(sandbox, nats_options),
+        )?;
+        let line = TcpProxy::start(nats.leaf_address()?).await?;
+        let program = Program::start(sandbox, "hub", &binaries.hub, &data, |address| {
+            config(address, &postgres.url(), &nats.url())
+        })?;
+        program.wait_ready().await?;
+        let hub = Self {
+            program,
+            nats,
+            postgres,
+            line,
+            data,
+        };
+        for (id, zone) in &options.sites {
+            hub.add_site(binaries, id, zone, &options.currency).await?;
+        }
+        Ok(hub)
+    }
+
+    async fn add_site(
+        &self,
+        binaries: &Binaries,
+        id: &str,
+        zone: &str,
+        currency: &str,
+    ) -> Result<()> {
+        let mut command = tokio::process::Command::new(&binaries.hub);
+        command
+            .arg("--config")
+            .arg(self.data.join("hub.toml"))
+            .args(["site", "add", id]);
+        command.args(["--name", &format!("Cafeteria {id}"), "--time-zone", zone]);
+        command.args(["--currency", currency]).kill_on_drop(true);
+        let output = command
+            .output()
+            .await
+            .context("running sunakku-hub site add")?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "sunakku-hub site add {id}: {error}"
+        );
+        Ok(())
+    }
+
+    /// The site's options with its line to this hub.
+    pub(super) fn link(&self, options: SiteOptions) -> Result<SiteOptions> {
+        let leaf = self
+            .nats
+            .leaf_url_through(&options.id, &self.line.address())?;
+        Ok(SiteOptions {
+            leaf: Some(leaf),
+            ..options
+        })
+    }
+
+    /// Where the API is.
+    pub fn url(&self) -> String {
+        self.program.url()
+    }
+
+    /// The hub's own process.
+    pub fn process(&self) -> &Process {
+        &self.program.process
+    }
+
+    /// Starts the hub's process again, killing it first, and waits until it is ready.
+    pub async fn restart(&self) -> Result<()> {
+        self.program.restart().await
+    }
+
+    /// A caller with this role.
+    pub async fn client(&self, role: Role) -> Result<Client> {
+        Client::sign_in(&self.url(), role).await
+    }
+
+    /// Starts again what has died; whether anything had.
+    pub(super) async fn revive(&self) -> bool {
+        let dead =
+            [self.postgres.process(), self.nats.process(), self.process()].map(|p| !p.is_running());
+        if dead[0]
+            && let Err(error) = self.postgres.restart().await
+        {
+            tracing::warn!("postgres does not come back: {error:#}");
+        }
+        if dead[1]
+            && let Err(error) = self.nats.restart().await
+        {
+            tracing::warn!("nats-server does not come back: {error:#}");
+        }
+        if dead[2]
+            && let Err(error) = self.process().restart()
+        {
+            tracing::warn!("the hub does not come back: {error:#}");
+        }
+        dead.contains(&true)
+    }
+}
+
+fn config(address: &str, postgres: &str, nats: &str) -> Result<toml::Table> {
+    let mut config = toml::toml! {
+        [identity]
+        key_file = "hub.key"
+        session_seconds = 604_800
+    };
+    let section = |name: &str, value: &str| {
+        toml::Value::Table(toml::Table::from_iter([(name.to_owned(), value.into())]))
+    };
+    config.insert("http".into(), section("listen", address));
+    config.insert("postgres".into(), section("url", postgres));
+    config.insert("nats".into(), section("url", nats));
+    config.insert(
+        "users".into(),
+        people::users(&[Role::Admin, Role::Sre])?.into(),
+    );
+    Ok(config)
+}

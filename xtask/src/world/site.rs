@@ -1,0 +1,209 @@
+//! One site: its Redis, its nats-server and its edge.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use sunakku_common::claims::Role;
+use sunakku_common::menu::Seed;
+
+use super::program::Program;
+use super::{Client, people};
+use crate::harness::{
+    Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats,
+};
+
+/// What a site is started with.
+#[derive(Debug, Clone)]
+pub struct SiteOptions {
+    /// Its id.
+    pub id: String,
+    /// Its menu and first stock.
+    pub seed: Seed,
+    /// Its line to the hub; none for a site on its own.
+    pub leaf: Option<String>,
+    /// Further settings of the edge, over the defaults.
+    pub edge: toml::Table,
+    /// Further arguments of its Redis.
+    pub redis_args: Vec<String>,
+}
+
+impl SiteOptions {
+    /// A site with this menu and nothing special.
+    pub fn new(id: impl Into<String>, seed: Seed) -> Self {
+        let (edge, redis_args) = (toml::Table::new(), Vec::new());
+        Self {
+            id: id.into(),
+            seed,
+            leaf: None,
+            edge,
+            redis_args,
+        }
+    }
+
+    /// The same with settings of the edge, in TOML.
+    #[must_use]
+    pub fn with(mut self, settings: toml::Table) -> Self {
+        merge(&mut self.edge, settings);
+        self
+    }
+}
+
+/// One site with its servers.
+pub struct Site {
+    program: Program,
+    /// Its id.
+    pub id: String,
+    /// Its Redis.
+    pub redis: RedisServer,
+    /// Its nats-server.
+    pub nats: NatsServer,
+    /// Its folder, with `edge/`, `redis/` and `jetstream/`.
+    pub data: PathBuf,
+}
+
+/// Where a site without a hub looks for one: nobody listens on the discard port.
+const NO_HUB: &str = "nats-leaf://nobody:nobody@127.0.0.1:9";
+
+impl Site {
+    /// Starts a site's servers, then its edge, and waits until it takes orders.
+    pub async fn start(
+        sandbox: &Sandbox,
+        binaries: &Binaries,
+        options: SiteOptions,
+    ) -> Result<Self> {
+        let site = Self::start_unready(sandbox, binaries, options).await?;
+        site.program.wait_ready().await?;
+        Ok(site)
+    }
+
+    /// The same, without waiting for the edge.
+    pub async fn start_unready(
+        sandbox: &Sandbox,
+        binaries: &Binaries,
+        options: SiteOptions,
+    ) -> Result<Self> {
+        let SiteOptions {
+            id,
+            seed,
+            leaf,
+            edge,
+            redis_args,
+        } = options;
+        let data = sandbox.folder(&id)?;
+        let folder = sandbox.folder(format!("{id}/edge"))?;
+        let redis_options = RedisOptions {
+            name: format!("{id}-redis"),
+            data: data.join("redis"),
+            args: redis_args,
+        };
+        let nats_options = SiteNats {
+            name: format!("{id}-nats"),
+            site: id.clone(),
+            jetstream: data.join("jetstream"),
+            hub: leaf.unwrap_or_else(|| NO_HUB.to_owned()),
+        };
+        let (redis, nats) = tokio::try_join!(
+            RedisServer::start_with(sandbox, redis_options),
+            NatsServer::start_site(sandbox, nats_options),
+        )?;
+        let seed = serde_json::to_string_pretty(&seed)?;
+        std::fs::write(folder.join("seed.json"), seed).context("writing the seed")?;
+        let name = format!("{id}-edge");
+        let program = Program::start(sandbox, &name, &binaries.edge, &folder, |address| {
+            let mut config = config(&id, address, &redis.url(), &nats.url())?;
+            merge(&mut config, edge);
+            Ok(config)
+        })?;
+        Ok(Self {
+            program,
+            id,
+            redis,
+            nats,
+            data,
+        })
+    }
+
+    /// Where the API is.
+    pub fn url(&self) -> String {
+        self.program.url()
+    }
+
+    /// The edge's own process.
+    pub fn process(&self) -> &Process {
+        &self.program.process
+    }
+
+    /// Starts the edge's process again, killing it first, and waits until it is ready.
+    pub async fn restart(&self) -> Result<()> {
+        self.program.restart().await
+    }
+
+    /// Waits until the edge says that it can take orders.
+    pub async fn wait_ready(&self) -> Result<()> {
+        self.program.wait_ready().await
+    }
+
+    /// A caller with this role.
+    pub async fn client(&self, role: Role) -> Result<Client> {
+        Client::sign_in(&self.url(), role).await
+    }
+
+    /// Starts again what has died; whether anything had.
+    pub(super) async fn revive(&self) -> bool {
+        let dead =
+            [self.redis.process(), self.nats.process(), self.process()].map(|p| !p.is_running());
+        if dead[0]
+            && let Err(error) = self.redis.restart().await
+        {
+            tracing::warn!("redis of {} does not come back: {error:#}", self.id);
+        }
+        if dead[1]
+            && let Err(error) = self.nats.restart().await
+        {
+            tracing::warn!("nats-server of {} does not come back: {error:#}", self.id);
+        }
+        if dead[2]
+            && let Err(error) = self.process().restart()
+        {
+            tracing::warn!("the edge of {} does not come back: {error:#}", self.id);
+        }
+        dead.contains(&true)
+    }
+}
+
+fn config(id: &str, address: &str, redis: &str, nats: &str) -> Result<toml::Table> {
+    let mut config = toml::toml! {
+        [identity]
+        key_file = "edge-key.der"
+        session_seconds = 604_800
+        [menu]
+        seed = "seed.json"
+    };
+    let users = people::users(&[Role::Manager, Role::Kitchen, Role::Kiosk, Role::Sre])?;
+    let mut set = |section: &str, name: &str, value: toml::Value| {
+        let table = config
+            .entry(section)
+            .or_insert_with(|| toml::Table::new().into());
+        table
+            .as_table_mut()
+            .map(|table| table.insert(name.to_owned(), value));
+    };
+    set("site", "id", id.into());
+    set("http", "listen", address.into());
+    set("redis", "url", redis.into());
+    set("nats", "url", nats.into());
+    set("identity", "users", users.into());
+    Ok(config)
+}
+
+/// Lays `over` over `base`, table by table.
+fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (name, value) in over {
+        match (base.get_mut(&name), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(name, value);
+            }
+        }
+    }
+}
