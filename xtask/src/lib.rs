@@ -3,6 +3,7 @@
 //! The harness is a library so that `cargo demo`, the system tests, the load and the fault tools
 //! all start the same servers in the same way.
 
+pub mod demo;
 pub mod harness;
 pub mod replay;
 pub mod world;

@@ -71,6 +71,8 @@ pub struct QueueStatus {
     pub waiting: u64,
     /// Jobs that a worker has taken, delayed ones among them.
     pub active: u64,
+    /// Orders for which something is still to happen.
+    pub orders_open: u64,
     /// Orders that wait for their tickets, in the queue or not.
     pub orders_waiting: u64,
     /// Age of the order that has waited longest, seconds.

@@ -72,11 +72,12 @@ impl Queue {
         let jobs = self.counts().await;
         let (waiting, active) = jobs.unwrap_or((0, 0));
         let (connected, done) = (jobs.is_some(), self.done_count());
-        let orders_waiting = counts.unrouted;
+        let (orders_open, orders_waiting) = (counts.open, counts.unrouted);
         Ok(QueueStatus {
             connected,
             waiting,
             active,
+            orders_open,
             orders_waiting,
             oldest_seconds,
             done,

@@ -10,11 +10,12 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use self::cluster::Cluster;
+use self::install::Install;
 use super::ports::Port;
 use super::process::{End, Process, Spec};
 use super::sandbox::Sandbox;
 use super::server::{Server, until_ready};
-use super::{random_password, servers};
+use super::servers;
 
 /// User and database have the same name.
 const NAME: &str = "sunakku";
@@ -51,27 +52,16 @@ impl PostgresServer {
 
     /// Starts one that stores in the given folder.
     pub async fn start_in(sandbox: &Sandbox, name: &str, data: PathBuf) -> Result<Self> {
+        let found = tokio::task::spawn_blocking(servers::postgres).await??;
+        let install = tokio::task::spawn_blocking(move || Install::of(&found)).await??;
         let port = Port::take()?;
-        let cluster = blocking(move || {
-            let found = servers::postgres()?;
-            let user = install::service_user();
-            let program = install::within_reach(&found, user)?;
-            let cluster = Cluster {
-                program,
-                data,
-                user,
-                password: random_password(),
-            };
-            cluster.make_ready()?;
-            Ok(cluster)
-        })
-        .await?;
-        let mut spec = Spec::new(name, &cluster.program)
+        let cluster = Cluster::make(sandbox, name, &install, data).await?;
+        let mut spec = Spec::new(name, &install.program)
             .args(["-D".as_ref(), cluster.data.as_os_str()])
             .args(["-p", &port.number().to_string()])
             .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
             .cwd(&cluster.data);
-        spec.user = cluster.user;
+        spec.user = install.user;
         spec.end = End::Quit;
         let server = Self {
             process: sandbox.spawn(spec)?,
@@ -151,8 +141,7 @@ impl Server for PostgresServer {
     /// After a wipe, the database is there again, and empty.
     async fn restart(&self) -> Result<()> {
         self.kill()?;
-        let cluster = self.cluster.clone();
-        blocking(move || cluster.make_ready()).await?;
+        self.cluster.make_ready().await?;
         self.process.restart()?;
         self.wait_ready().await
     }
@@ -162,10 +151,4 @@ fn is_missing_database(error: &sqlx::Error) -> bool {
     const INVALID_CATALOG_NAME: &str = "3D000";
     let code = error.as_database_error().and_then(|error| error.code());
     code.as_deref() == Some(INVALID_CATALOG_NAME)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work).await?
 }

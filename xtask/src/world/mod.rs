@@ -38,8 +38,9 @@ impl World {
         sites: Vec<SiteOptions>,
     ) -> Result<Self> {
         let hub = Hub::start(&sandbox, binaries, hub).await?;
+        let key = hub.public_key().await?;
         let starting = sites.into_iter().map(|options| {
-            let linked = hub.link(options);
+            let linked = hub.link(options, &key);
             async { Site::start(&sandbox, binaries, linked?).await }
         });
         let sites = futures::future::try_join_all(starting).await?;

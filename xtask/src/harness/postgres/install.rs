@@ -10,8 +10,29 @@ use super::super::open_lock;
 use super::super::process::User;
 use super::super::servers::Found;
 
+/// A server program that can be run.
+#[derive(Debug)]
+pub(super) struct Install {
+    /// `postgres`, with `initdb` next to it.
+    pub(super) program: PathBuf,
+    /// Whom to run it as, if not as ourselves.
+    pub(super) user: Option<User>,
+}
+
+impl Install {
+    /// Makes sure that whoever must run the program can reach it, by copying it if need be.
+    pub(super) fn of(found: &Found) -> Result<Self> {
+        let user = service_user();
+        let program = match user {
+            Some(user) if !is_reachable(&found.program, user) => within_reach(found, user)?,
+            _ => found.program.clone(),
+        };
+        Ok(Self { program, user })
+    }
+}
+
 /// Whom the server must run as: nobody if we are root, else we ourselves.
-pub(super) fn service_user() -> Option<User> {
+fn service_user() -> Option<User> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
@@ -22,14 +43,7 @@ pub(super) fn service_user() -> Option<User> {
     }))
 }
 
-/// The program, copied to where the user can reach it if need be.
-pub(super) fn within_reach(found: &Found, user: Option<User>) -> Result<PathBuf> {
-    let Some(user) = user else {
-        return Ok(found.program.clone());
-    };
-    if is_reachable(&found.program, user) {
-        return Ok(found.program.clone());
-    }
+fn within_reach(found: &Found, user: User) -> Result<PathBuf> {
     let below = found.program.strip_prefix(&found.home)?;
     let copy = std::env::temp_dir().join(format!("sunakku-postgres-{}", found.version));
     if !copy.is_dir() {

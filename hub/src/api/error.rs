@@ -1,0 +1,40 @@
+//! How the database's failures are answered.
+
+use sunakku_common::problem::Problem;
+
+use crate::database::is_transient;
+
+/// A failure of the database, on its way to an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the database failed")]
+pub(super) struct DatabaseFailed(#[from] sqlx::Error);
+
+impl From<DatabaseFailed> for Problem {
+    /// The cause goes to the log, never to the caller.
+    fn from(DatabaseFailed(error): DatabaseFailed) -> Self {
+        if is_transient(&error) {
+            tracing::warn!(%error, "the database is away");
+            return Self::unavailable(
+                "database-unavailable",
+                "The hub's database cannot be reached. Sites go on selling; try again soon.",
+            );
+        }
+        tracing::error!(%error, "a query failed");
+        Self::internal()
+    }
+}
+
+/// What a handler answers.
+pub(super) type Answer<T> = Result<T, Problem>;
+
+/// Shortens the way from a query's failure to its answer.
+pub(super) trait OrProblem<T> {
+    /// The value, or the problem to answer with.
+    fn or_problem(self) -> Answer<T>;
+}
+
+impl<T> OrProblem<T> for Result<T, sqlx::Error> {
+    fn or_problem(self) -> Answer<T> {
+        self.map_err(|error| DatabaseFailed(error).into())
+    }
+}

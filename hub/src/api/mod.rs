@@ -1,0 +1,143 @@
+//! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
+
+mod error;
+mod health;
+mod ledger;
+mod orders;
+mod session;
+mod sites;
+mod timeline;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
+use axum::http::HeaderName;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::PgPool;
+use sunakku_common::claims::Verifier;
+use sunakku_common::http;
+use sunakku_common::problem::Problem;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::config;
+use crate::health::Health;
+use crate::identity::Identity;
+
+/// What handlers work with; clones share it.
+#[derive(Clone)]
+pub struct Hub {
+    /// The database.
+    pub pool: PgPool,
+    /// Who may sign in, and what signs tokens.
+    pub identity: Arc<Identity>,
+    /// What is there and what is not.
+    pub health: Health,
+    /// The process's metrics.
+    pub recorder: PrometheusHandle,
+}
+
+impl FromRef<Hub> for Arc<Verifier> {
+    fn from_ref(hub: &Hub) -> Self {
+        hub.identity.verifier()
+    }
+}
+
+/// The document at `/openapi.json`.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sunakku hub",
+        description = "Orders, sites and proofs of all cafeterias. Errors are RFC 9457 problems; \
+                       lists answer `{items, next}`; money is in minor units; times are UTC."
+    ),
+    components(schemas(Problem)),
+    modifiers(&Bearer)
+)]
+struct Document;
+
+/// Names the way in which a token is sent.
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// All routes with their layers.
+pub fn router(hub: Hub, config: &config::Http) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        // People and programs that sign in.
+        .routes(routes!(session::sign_in))
+        .routes(routes!(session::sign_in_at_site))
+        .routes(routes!(session::keys))
+        // Admins.
+        .routes(routes!(sites::list))
+        .routes(routes!(orders::list))
+        .routes(routes!(orders::get))
+        .routes(routes!(timeline::list))
+        .routes(routes!(ledger::list))
+        // Load balancers and Prometheus.
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .split_for_parts();
+    let limit = Duration::from_secs(config.timeout_seconds.into());
+    let request_id = HeaderName::from_static("x-request-id");
+    router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(http::unknown_path)
+        .method_not_allowed_fallback(http::unknown_method)
+        .layer(
+            // Outermost first.
+            ServiceBuilder::new()
+                .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
+                // Failures are logged where they are handled.
+                .layer(
+                    TraceLayer::new_for_http()
+                        .make_span_with(span)
+                        .on_failure(()),
+                )
+                .layer(PropagateRequestIdLayer::new(request_id))
+                .layer(middleware::from_fn(http::measure))
+                .layer(CatchPanicLayer::custom(http::panicked))
+                .layer(middleware::from_fn_with_state(limit, within_limit))
+                .layer(CompressionLayer::new())
+                .layer(DefaultBodyLimit::max(config.max_body_bytes)),
+        )
+        .with_state(hub)
+}
+
+/// Answers 503 for a request that takes too long. (The library's own layer answers without body.)
+async fn within_limit(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::unavailable("timeout", "This took too long. Try again.").into_response(),
+    }
+}
+
+fn span(request: &Request) -> tracing::Span {
+    let id = request.headers().get("x-request-id");
+    let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+    // The path alone: a query may hold what a person searched for.
+    tracing::info_span!(
+        "http", method = %request.method(), path = request.uri().path(), request.id = id
+    )
+}

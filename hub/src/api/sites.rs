@@ -1,0 +1,125 @@
+//! The cafeterias, and whether they are heard.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use sunakku_common::http::{Caller, Json, List, Page, Query};
+use sunakku_common::problem::Problem;
+
+use super::Hub;
+use super::error::{Answer, OrProblem as _};
+
+/// A site that was not heard for as long counts as silent; it beats every few seconds.
+const SILENT_AFTER_SECONDS: f64 = 30.0;
+
+/// A site.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Site {
+    /// Its id.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// What it is grouped by.
+    region: Option<String>,
+    /// IANA name.
+    time_zone: String,
+    /// ISO 4217 code.
+    currency: String,
+    /// When it was last heard.
+    last_seen: Option<DateTime<Utc>>,
+    /// The last sequence of its log, as it last told.
+    head: i64,
+    /// The last sequence that is stored here.
+    cursor: i64,
+    /// Events that it has and the hub has not.
+    lag_events: i64,
+    /// Orders that are placed, preparing or ready.
+    open_orders: i64,
+    /// `online`, `silent` (not heard for 30 seconds) or `never` heard.
+    state: &'static str,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    site_id: String,
+    name: String,
+    region: Option<String>,
+    time_zone: String,
+    currency: String,
+    last_seen_at: Option<DateTime<Utc>>,
+    silent_seconds: Option<f64>,
+    head: i64,
+    cursor: i64,
+    open_orders: i64,
+}
+
+/// All sites, by their ids.
+#[utoipa::path(get, path = "/v1/sites", tag = "sites", params(Page), security(("token" = [])),
+    responses(
+    (status = 200, description = "The sites", body = List<Site>),
+    (status = 401, description = "No valid token", body = Problem),
+    (status = 403, description = "The role does not allow it", body = Problem)))]
+pub(super) async fn list(
+    State(hub): State<Hub>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Answer<Json<List<Site>>> {
+    caller.require(&[])?;
+    let limit = page.limit();
+    let rows = rows(&hub.pool, page.after.as_deref(), limit)
+        .await
+        .or_problem()?;
+    let mut items: Vec<Site> = rows.into_iter().map(Site::from).collect();
+    let next = (items.len() > limit).then(|| {
+        items.truncate(limit);
+        items.last().map(|site| site.id.clone())
+    });
+    Ok(Json(List {
+        items,
+        next: next.flatten(),
+    }))
+}
+
+/// One more than `limit`, to know whether there are more.
+async fn rows(pool: &PgPool, after: Option<&str>, limit: usize) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as(
+        "select s.site_id, s.name, s.region, s.time_zone, s.currency, c.last_seen_at,
+                extract(epoch from now() - c.last_seen_at)::float8 as silent_seconds,
+                coalesce(c.head, 0) as head, coalesce(c.cursor, 0) as cursor,
+                (select count(*) from site_order o
+                 where o.site_id = s.site_id and o.state in ('placed', 'preparing', 'ready'))
+                    as open_orders
+         from site s left join site_cursor c on c.site_id = s.site_id and c.is_current
+         where $1::text is null or s.site_id > $1
+         order by s.site_id
+         limit $2",
+    )
+    .bind(after)
+    .bind(limit as i64 + 1)
+    .fetch_all(pool)
+    .await
+}
+
+impl From<Row> for Site {
+    fn from(row: Row) -> Self {
+        let state = match row.silent_seconds {
+            None => "never",
+            Some(seconds) if seconds > SILENT_AFTER_SECONDS => "silent",
+            Some(_) => "online",
+        };
+        Self {
+            id: row.site_id,
+            name: row.name,
+            region: row.region,
+            time_zone: row.time_zone,
+            currency: row.currency,
+            last_seen: row.last_seen_at,
+            head: row.head,
+            cursor: row.cursor,
+            lag_events: (row.head - row.cursor).max(0),
+            open_orders: row.open_orders,
+            state,
+        }
+    }
+}

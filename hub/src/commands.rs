@@ -1,0 +1,189 @@
+//! The program's subcommands.
+
+use std::io::{BufRead as _, Write as _};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use sunakku_common::ids::SiteId;
+use sunakku_common::money::Currency;
+use sunakku_common::password;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{App, Config, app, database, ledger};
+
+/// What the program is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the hub.
+    Serve {
+        /// Only print the settings in effect, secrets hidden.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// The cafeterias.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// The proof that nothing was lost or changed.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Read a password from standard input and print its hash, for `[[users]]`.
+    HashPassword,
+}
+
+/// The cafeterias.
+#[derive(Debug, Subcommand)]
+pub enum SiteCommand {
+    /// Add a site, or change what is known of it.
+    Add(SiteArgs),
+}
+
+/// What is known of a site.
+#[derive(Debug, Args)]
+pub struct SiteArgs {
+    /// 1 to 40 of a-z, 0-9 and '-'.
+    pub id: SiteId,
+    /// What people call it.
+    #[arg(long)]
+    pub name: String,
+    /// What it is grouped by.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// IANA name, such as Europe/Berlin.
+    #[arg(long)]
+    pub time_zone: chrono_tz::Tz,
+    /// ISO 4217 code, such as EUR.
+    #[arg(long, value_parser = |code: &str| Currency::try_from(code.to_owned()))]
+    pub currency: Currency,
+}
+
+/// The proof that nothing was lost or changed.
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Compute every chain again from the stored events; exit with 1 if one is not as it was.
+    Verify {
+        /// This site alone.
+        #[arg(long)]
+        site: Option<SiteId>,
+    },
+}
+
+/// Does it.
+///
+/// # Errors
+/// When it fails; the error is for people.
+pub fn run(command: Command, config: Config) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve { check: true } => say(&config.shown()?),
+            Command::Serve { check: false } => serve(config).await,
+            Command::Migrate => Ok(database::migrate(&config.postgres).await?),
+            Command::Site(SiteCommand::Add(site)) => add_site(&config, &site).await,
+            Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
+            Command::HashPassword => hash_password(),
+        }
+    })
+}
+
+/// Reads a password and prints its hash. Needs no settings.
+///
+/// # Errors
+/// When none was given.
+pub fn hash_password() -> Result<()> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!("no password came on standard input");
+    }
+    say(&password::hash(password)?)
+}
+
+async fn serve(config: Config) -> Result<()> {
+    // The port first: when it is taken, nothing else has been touched.
+    let listener = app::bind(config.http.listen).await?;
+    let app = App::build(config, listener).await?;
+    tracing::info!(address = %app.address()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let signalled = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.cancel();
+        std::future::pending().await
+    };
+    tokio::select! {
+        ended = app.run(stop.clone()) => ended,
+        never = signalled => never,
+    }
+}
+
+async fn add_site(config: &Config, site: &SiteArgs) -> Result<()> {
+    database::migrate(&config.postgres).await?;
+    let pool = database::pool(&config.postgres)?;
+    sqlx::query(
+        "insert into site (site_id, name, region, time_zone, currency) values ($1, $2, $3, $4, $5)
+         on conflict (site_id) do update set
+             name = excluded.name, region = excluded.region, time_zone = excluded.time_zone,
+             currency = excluded.currency",
+    )
+    .bind(site.id.as_str())
+    .bind(&site.name)
+    .bind(&site.region)
+    .bind(site.time_zone.name())
+    .bind(site.currency.code())
+    .execute(&pool)
+    .await
+    .with_context(|| format!("adding site {}", site.id))?;
+    pool.close().await;
+    say(&format!("site {} is known", site.id))
+}
+
+async fn verify(config: &Config, site: Option<SiteId>) -> Result<()> {
+    let pool = database::pool(&config.postgres)?;
+    let reports = ledger::verify(&pool, site.as_ref()).await?;
+    for report in &reports {
+        say(&report.to_string())?;
+    }
+    let wrong = reports
+        .iter()
+        .filter(|report| !report.faults.is_empty())
+        .count();
+    if wrong > 0 {
+        bail!(
+            "{wrong} of {} logs are not what the sites sent",
+            reports.len()
+        );
+    }
+    say(&format!("{} logs are what the sites sent", reports.len()))
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(subcommand)]
+        _command: Command,
+    }
+
+    #[test]
+    fn the_commands_fit_together() {
+        <Program as clap::CommandFactory>::command().debug_assert();
+    }
+}

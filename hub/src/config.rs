@@ -1,0 +1,159 @@
+//! The hub's settings; `config.default.toml` describes each for the operator.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+use sunakku_common::config::{LogFormat, Secret, User};
+
+const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Who may sign in.
+    pub users: Vec<User>,
+    /// The API.
+    pub http: Http,
+    /// The database.
+    pub postgres: Postgres,
+    /// The message server.
+    pub nats: Nats,
+    /// Limits on what sites send.
+    pub intake: Intake,
+    /// Tokens.
+    pub identity: Identity,
+    /// Logs.
+    pub log: Log,
+}
+
+/// The API.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Bytes of a request's body at most.
+    pub max_body_bytes: usize,
+    /// Seconds that a request may take.
+    pub timeout_seconds: u32,
+    /// Seconds that intake and requests each have to finish when the hub is to end.
+    pub drain_seconds: u32,
+}
+
+/// The database.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    /// `postgres://user:password@host:port/database`.
+    pub url: Secret,
+    /// Connections at most.
+    pub max_connections: NonZeroU32,
+    /// Milliseconds to wait for a connection.
+    pub acquire_timeout_ms: u32,
+    /// Milliseconds that a statement may take.
+    pub statement_timeout_ms: u32,
+}
+
+/// The message server.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nats {
+    /// `nats://user:password@host:port`.
+    pub url: Secret,
+}
+
+/// Limits on what sites send.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intake {
+    /// Batches that may wait for their commit.
+    pub queue_batches: NonZeroUsize,
+    /// Batches of one transaction.
+    pub group_batches: NonZeroUsize,
+    /// Events of one transaction; reached, no further batch joins it.
+    pub group_events: NonZeroUsize,
+}
+
+/// Tokens.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The private key; made on first start.
+    pub key_file: PathBuf,
+    /// Seconds that a token is good for.
+    pub session_seconds: u32,
+    /// Passwords that are checked at the same moment.
+    pub sign_ins_at_once: NonZeroUsize,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// A `tracing` filter.
+    pub filter: String,
+}
+
+impl Config {
+    /// Reads defaults, the file if one is given, and the environment.
+    ///
+    /// # Errors
+    /// When the file is missing, a key is unknown, or a value makes no sense.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let config: Self = sunakku_common::config::load(DEFAULTS, file)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let mut names: Vec<&str> = self.users.iter().map(|user| user.name.as_str()).collect();
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            ensure!(pair[0] != pair[1], "two users are named {:?}", pair[0]);
+        }
+        let seconds = self.identity.session_seconds;
+        ensure!(seconds > 0, "identity.session_seconds must be at least 1");
+        ensure!(
+            self.http.timeout_seconds > 0,
+            "http.timeout_seconds must be at least 1"
+        );
+        Ok(())
+    }
+
+    /// The settings as an operator may see them: secrets are hidden.
+    ///
+    /// # Errors
+    /// When they cannot be written as JSON, which no value of these types brings about.
+    pub fn shown(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete_and_hide_secrets() {
+        let config: Config = sunakku_common::config::load(DEFAULTS, None).expect("defaults");
+        config.validate().expect("sound");
+        let shown = config.shown().expect("JSON");
+        assert!(!shown.contains("postgres://"), "{shown}");
+    }
+
+    #[test]
+    fn two_users_of_one_name_are_refused() {
+        let mut config: Config = sunakku_common::config::load(DEFAULTS, None).expect("defaults");
+        let ann: User =
+            serde_json::from_str(r#"{"name": "ann", "password_hash": "x", "role": "sre"}"#)
+                .expect("a user");
+        config.users = vec![ann.clone(), ann];
+        assert!(config.validate().is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! The hub's database: options, pool and schema.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, PgPool};
+
+use crate::config::Postgres;
+
+/// The schema's versions, compiled in.
+pub fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!("../migrations");
+    // A replica of the release before must start while the next one's schema is already there.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// How often a server that is away is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+fn options(config: &Postgres) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(config.url.expose()).context("postgres.url")?;
+    Ok(options.application_name("sunakku-hub"))
+}
+
+/// A pool that connects when it is first used, so that the hub can start before its database.
+///
+/// # Errors
+/// When the URL cannot be read.
+pub fn pool(config: &Postgres) -> Result<PgPool> {
+    let timeout = format!("{}ms", config.statement_timeout_ms);
+    let options = options(config)?.options([("statement_timeout", timeout)]);
+    Ok(PgPoolOptions::new()
+        .max_connections(config.max_connections.get())
+        .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms.into()))
+        .connect_lazy_with(options))
+}
+
+/// Brings the schema up to date, under a lock: replicas may do so at the same time.
+///
+/// # Errors
+/// When the server is away, or the schema is not one that this program can bring up to date.
+pub async fn migrate(config: &Postgres) -> Result<(), MigrateError> {
+    // A connection of its own: no statement timeout, and errors that name the cause.
+    let options = options(config).map_err(|error| MigrateError::Source(error.into()))?;
+    let mut connection = PgConnection::connect_with(&options).await?;
+    // `run` proper takes anything that gives a connection, which the compiler cannot prove to be
+    // `Send` inside a task.
+    migrator().run_direct(None, &mut connection, false).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// The same, waiting for a server that is away; each new cause is logged once.
+///
+/// # Errors
+/// When waiting would not help.
+pub async fn migrate_when_up(config: &Postgres) -> Result<()> {
+    let mut told = String::new();
+    loop {
+        match migrate(config).await {
+            Ok(()) => return Ok(()),
+            Err(error) if is_away(&error) => {
+                let cause = format!("{:#}", anyhow::Error::from(error));
+                if cause != told {
+                    tracing::warn!(cause, "postgres cannot be used yet; trying again");
+                    told = cause;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error).context("the schema cannot be brought up to date"),
+        }
+    }
+}
+
+fn is_away(error: &MigrateError) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            is_transient(error)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the same statement may succeed later as it is: the server is away, starting, ending,
+/// full, busy, or saw a conflict. The rest is about the statement or its data.
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    let Some(database) = error.as_database_error() else {
+        return !matches!(
+            error,
+            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::Configuration(_)
+        );
+    };
+    let code = database.code().unwrap_or_default();
+    // 3D000 is "no such database", 28 "not let in": what waits for an operator's next step.
+    !is_about_data(error) && !code.starts_with("42")
+}
+
+/// Whether the database refused the data itself: it would refuse it again.
+pub fn is_about_data(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Encode(_) => true,
+        // Data exception, integrity violation, a limit of the server such as an index row's size.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["22", "23", "54"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,238 @@
+//! Works out what a run of events changes, from what is known of the orders that it names.
+//!
+//! Events may be told again: an edge that begins a new epoch repeats what the hub may not have.
+//! So a second placing of the same order changes nothing, and a closed order stays closed. Sales
+//! are counted by the order's state, so each order counts once however often it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use sunakku_common::event::{OrderMoved, OrderPlaced, StockChange};
+use sunakku_common::ids::{Epoch, OrderId, SiteId};
+use sunakku_common::money::Minor;
+use sunakku_common::state::OrderState;
+
+use super::read::{Fact, What, within_calendar};
+use crate::intake::group::Entry;
+
+/// An order of a site.
+pub(super) type OrderKey = (SiteId, OrderId);
+/// A SKU of a site.
+pub(super) type StockKey = (SiteId, String);
+/// An item of a site in the hour that begins then.
+pub(super) type SalesKey = (SiteId, DateTime<Utc>, String);
+
+/// What an order sells of one item.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sold {
+    pub(super) units: i64,
+    pub(super) orders: i64,
+    pub(super) revenue: Minor,
+}
+
+/// What tells two orders of one id apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) number: i64,
+    pub(super) total: Minor,
+    /// Microseconds since 1970, as the database counts.
+    pub(super) placed_at: i64,
+}
+
+/// An order, as the database has it or as it came in this run.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) identity: Identity,
+    pub(super) state: OrderState,
+    /// What it sells by item; loaded only for orders whose sale this run may take back.
+    pub(super) sold: BTreeMap<String, Sold>,
+    /// Set when it came in this run, with where it was placed.
+    pub(super) placed: Option<(Epoch, i64, Box<OrderPlaced>)>,
+    /// Whether this run changed it.
+    pub(super) is_changed: bool,
+    /// What this run sets; a time that it does not set stays.
+    pub(super) preparing_at: Option<DateTime<Utc>>,
+    pub(super) ready_at: Option<DateTime<Utc>>,
+    pub(super) collected_at: Option<DateTime<Utc>>,
+    pub(super) closed_at: Option<DateTime<Utc>>,
+    pub(super) reason: Option<String>,
+}
+
+impl Order {
+    /// An order in this state, unchanged.
+    pub(super) fn known(identity: Identity, state: OrderState) -> Self {
+        Self {
+            identity,
+            state,
+            sold: BTreeMap::new(),
+            placed: None,
+            is_changed: false,
+            preparing_at: None,
+            ready_at: None,
+            collected_at: None,
+            closed_at: None,
+            reason: None,
+        }
+    }
+}
+
+/// What one event did to the stock of one SKU: a row of the ledger.
+#[derive(Debug)]
+pub(super) struct Movement {
+    pub(super) site: SiteId,
+    pub(super) epoch: Epoch,
+    pub(super) seq: i64,
+    pub(super) kind: String,
+    pub(super) order: Option<OrderId>,
+    pub(super) change: StockChange,
+}
+
+/// Whether the rules have the step that an event told of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Usual,
+    Odd,
+}
+
+/// Everything that a run changes.
+#[derive(Debug, Default)]
+pub(super) struct Fold {
+    pub(super) orders: BTreeMap<OrderKey, Order>,
+    /// The last movement of each SKU, by its place in `movements`.
+    pub(super) stock: BTreeMap<StockKey, usize>,
+    pub(super) movements: Vec<Movement>,
+    pub(super) sales: BTreeMap<SalesKey, Sold>,
+}
+
+/// Whether an order in this state counts as sold.
+pub(super) fn is_sold(state: OrderState) -> bool {
+    !matches!(state, OrderState::Cancelled | OrderState::Rejected)
+}
+
+impl Fold {
+    /// Begins with what is known of the orders.
+    pub(super) fn new(orders: BTreeMap<OrderKey, Order>) -> Self {
+        Self {
+            orders,
+            ..Self::default()
+        }
+    }
+
+    /// Takes in one event wholly, or tells why not and changes nothing.
+    pub(super) fn apply(&mut self, entry: &Entry<'_>, fact: Fact) -> Result<Step, String> {
+        let step = match fact.what {
+            What::Placed(placed) => self.place(entry, placed)?,
+            What::Moved(moved) => self.step(entry, moved)?,
+            What::Other => Step::Usual,
+        };
+        for change in fact.stock {
+            let key = (entry.site.clone(), change.sku.clone());
+            self.stock.insert(key, self.movements.len());
+            self.movements.push(Movement {
+                site: entry.site.clone(),
+                epoch: entry.epoch,
+                seq: entry.seq(),
+                kind: super::read::clean(&entry.event.kind),
+                order: fact.order,
+                change,
+            });
+        }
+        Ok(step)
+    }
+
+    fn place(&mut self, entry: &Entry<'_>, placed: Box<OrderPlaced>) -> Result<Step, String> {
+        let key = (entry.site.clone(), placed.order);
+        let identity = Identity {
+            number: placed.number.into(),
+            total: placed.details.total,
+            placed_at: placed.details.placed_at.timestamp_micros(),
+        };
+        if let Some(known) = self.orders.get(&key) {
+            return match known.identity == identity {
+                true => Ok(Step::Usual),
+                false => Err("another order was placed under this id before".to_owned()),
+            };
+        }
+        let mut order = Order::known(identity, OrderState::Placed);
+        for line in &placed.details.lines {
+            let sold = order.sold.entry(line.item.clone()).or_default();
+            sold.orders = 1;
+            sold.units += i64::from(line.quantity);
+            sold.revenue += line.total;
+        }
+        order.placed = Some((entry.epoch, entry.seq(), placed));
+        count(&mut self.sales, entry.site, &order, 1);
+        self.orders.insert(key, order);
+        Ok(Step::Usual)
+    }
+
+    fn step(&mut self, entry: &Entry<'_>, moved: OrderMoved) -> Result<Step, String> {
+        let key = (entry.site.clone(), moved.order);
+        let order = self.orders.get_mut(&key);
+        let order = order.ok_or("no such order is known here")?;
+        let is_usual = order.state.may_become(moved.state);
+        if !is_usual && !order.state.is_open() {
+            // Told again, or by a store that was set back.
+            return Ok(Step::Odd);
+        }
+        match (is_sold(order.state), is_sold(moved.state)) {
+            (true, false) => count(&mut self.sales, entry.site, order, -1),
+            (false, true) => count(&mut self.sales, entry.site, order, 1),
+            _ => {}
+        }
+        // A clock beyond any calendar: the exact text of the event keeps what it said.
+        let at = within_calendar(entry.event.at);
+        match moved.state {
+            OrderState::Preparing => order.preparing_at = at,
+            OrderState::Ready => order.ready_at = at,
+            OrderState::Collected => order.collected_at = at,
+            _ => {}
+        }
+        if !moved.state.is_open() {
+            order.closed_at = at;
+        }
+        order.state = moved.state;
+        order.reason = moved.reason.or(order.reason.take());
+        order.is_changed = true;
+        Ok(if is_usual { Step::Usual } else { Step::Odd })
+    }
+}
+
+/// Orders whose sale the facts may take back or give again, so that their lines are needed.
+pub(super) fn resold<'a>(
+    facts: impl Iterator<Item = (&'a SiteId, &'a Fact)>,
+    known: &BTreeMap<OrderKey, Order>,
+) -> BTreeSet<OrderKey> {
+    let moved = facts.filter_map(|(site, fact)| match &fact.what {
+        What::Moved(moved) => Some(((site.clone(), moved.order), moved.state)),
+        _ => None,
+    });
+    let changes_sale = |(key, next): &(OrderKey, OrderState)| {
+        known
+            .get(key)
+            .is_some_and(|order| !is_sold(*next) || !is_sold(order.state))
+    };
+    moved.filter(changes_sale).map(|(key, _)| key).collect()
+}
+
+/// Adds what an order sells to the hour in which it was placed, or takes it away again.
+fn count(sales: &mut BTreeMap<SalesKey, Sold>, site: &SiteId, order: &Order, sign: i64) {
+    let hour = hour_of(order.identity.placed_at);
+    for (item, sold) in &order.sold {
+        let total = sales.entry((site.clone(), hour, item.clone())).or_default();
+        total.units += sign * sold.units;
+        total.orders += sign * sold.orders;
+        total.revenue += sign * sold.revenue;
+    }
+}
+
+/// The begin of the hour of a time in microseconds since 1970.
+fn hour_of(micros: i64) -> DateTime<Utc> {
+    let seconds = micros.div_euclid(1_000_000);
+    let hour = DateTime::from_timestamp(seconds - seconds.rem_euclid(3_600), 0);
+    hour.unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

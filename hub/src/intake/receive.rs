@@ -1,0 +1,177 @@
+//! Hears the sites, and queues what they send.
+//!
+//! Which site speaks is taken from the subject alone, which its credentials enforce. Reply
+//! subjects are *not* checked by the server: a site could make the hub answer to another one, so
+//! only the site's own inbox is answered.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use async_nats::{Client, Message, Subject};
+use futures::StreamExt as _;
+use metrics::counter;
+use sunakku_common::ids::SiteId;
+use sunakku_common::subjects;
+use sunakku_common::sync::{Answer, Batch, MAX_BATCH_EVENTS};
+use tokio::sync::mpsc::Sender;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Envelope, Request};
+use crate::metrics::INGEST_REFUSED;
+
+/// How long messages that were under way at the end may take to arrive.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+
+/// No log comes near this; what does is nonsense that would overflow on its way.
+const MAX_SEQ: u64 = i64::MAX as u64 - MAX_BATCH_EVENTS as u64;
+
+pub(super) async fn run(
+    client: &Client,
+    queue: Sender<Envelope>,
+    stop: CancellationToken,
+) -> Result<()> {
+    let group = subjects::INTAKE_GROUP.to_owned();
+    let mut subscription = client
+        .queue_subscribe(subjects::ALL_LOGS, group)
+        .await
+        .context("subscribing to the sites' logs")?;
+    tracing::info!(subject = subjects::ALL_LOGS, "hearing all sites");
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            message = subscription.next() => match message {
+                Some(message) => take(client, &queue, message).await,
+                None => anyhow::bail!("the NATS client was closed"),
+            },
+        }
+    }
+    // Other replicas get what comes from here on; what is here already is still taken.
+    if subscription.drain().await.is_ok() {
+        let rest = async {
+            while let Some(message) = subscription.next().await {
+                take(client, &queue, message).await;
+            }
+        };
+        let _ = timeout(DRAIN_LIMIT, rest).await;
+    }
+    Ok(())
+}
+
+async fn take(client: &Client, queue: &Sender<Envelope>, message: Message) {
+    match read(&message) {
+        Ok((reply, Ok(request))) => {
+            if let Err(refused) = queue.try_send(Envelope { request, reply }) {
+                let envelope = refused.into_inner();
+                let busy = refusal("busy", "too many batches wait for their commit");
+                answer(client, envelope.reply, &busy).await;
+            }
+        }
+        Ok((reply, Err(refused))) => answer(client, reply, &refused).await,
+        Err(reason) => {
+            // The sender gets no answer: what it asked for is not to be answered.
+            tracing::warn!(subject = %message.subject, reason, "a message was dropped");
+            counter!(INGEST_REFUSED, "reason" => reason).increment(1);
+        }
+    }
+}
+
+/// Where to answer, and the request or what is wrong with it; or why nobody is answered.
+fn read(message: &Message) -> Result<(Subject, Result<Request, Answer>), &'static str> {
+    let site = subjects::site_of_log(&message.subject).ok_or("no-site")?;
+    let reply = message.reply.clone().ok_or("no-reply")?;
+    if !subjects::is_inbox_of(&site, &reply) {
+        return Err("foreign-reply");
+    }
+    Ok((reply, parse(site, &message.payload)))
+}
+
+fn parse(site: SiteId, payload: &[u8]) -> Result<Request, Answer> {
+    let batch: Batch = serde_json::from_slice(payload)
+        .map_err(|error| refusal("malformed", &format!("this is no batch: {error}")))?;
+    if batch.events.len() > MAX_BATCH_EVENTS {
+        let detail = format!("at most {MAX_BATCH_EVENTS} events in one batch");
+        return Err(refusal("malformed", &detail));
+    }
+    if batch.from_seq > MAX_SEQ {
+        return Err(refusal("malformed", "no log has as many events"));
+    }
+    Ok(Request { site, batch })
+}
+
+/// An answer that changes nothing.
+pub(super) fn refusal(word: &str, detail: &str) -> Answer {
+    Answer::Refused {
+        refused: word.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+/// Sends an answer, and counts it when it is a refusal.
+pub(super) async fn answer(client: &Client, reply: Subject, answer: &Answer) {
+    if let Answer::Refused { refused, .. } = answer {
+        counter!(INGEST_REFUSED, "reason" => refused.clone()).increment(1);
+    }
+    let sent = match serde_json::to_vec(answer) {
+        Ok(payload) => client.publish(reply, payload.into()).await.err(),
+        Err(error) => return tracing::error!(%error, "an answer could not be written"),
+    };
+    if let Some(error) = sent {
+        // The site asks again, and is then told what stands.
+        tracing::debug!(%error, "an answer could not be sent");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(subject: &str, reply: Option<&str>, payload: &str) -> Message {
+        Message {
+            subject: subject.into(),
+            reply: reply.map(Into::into),
+            payload: payload.as_bytes().to_vec().into(),
+            headers: None,
+            status: None,
+            description: None,
+            length: payload.len(),
+        }
+    }
+
+    fn refused(payload: &str) -> String {
+        let read = read(&message("up.s1.log", Some("_INBOX.s1.x"), payload));
+        match read.expect("an answer") {
+            (_, Err(Answer::Refused { refused, .. })) => refused,
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_inbox_of_the_subjects_site_is_answered() {
+        for (subject, reply, reason) in [
+            ("up.s1.log", None, "no-reply"),
+            ("up.s1.log", Some("_INBOX.s2.x"), "foreign-reply"),
+            ("up.s1.log", Some("down.s2.menu"), "foreign-reply"),
+            ("up.S1.log", Some("_INBOX.S1.x"), "no-site"),
+        ] {
+            let read = read(&message(subject, reply, "{}"));
+            assert_eq!(read.err(), Some(reason), "{subject} {reply:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_batch_is_malformed() {
+        let huge = |from: u64| {
+            let zeros = "0".repeat(64);
+            format!(
+                r#"{{"epoch": "01890a5d-ac96-774b-bcce-b302099a8057", "from_seq": {from},
+                    "prev_chain": "{zeros}", "chain": "{zeros}", "head": 1, "events": []}}"#
+            )
+        };
+        for payload in ["", "hello", "[]", "{}", &huge(u64::MAX)] {
+            assert_eq!(refused(payload), "malformed", "{payload}");
+        }
+        let fine = message("up.s1.log", Some("_INBOX.s1.x"), &huge(1));
+        assert!(matches!(read(&fine), Ok((_, Ok(_)))));
+    }
+}

@@ -1,0 +1,25 @@
+//! Sunakku's hub: commits every site's log to Postgres and answers for all sites.
+//!
+//! Truth lives in Postgres; NATS carries and never owns. A hub process keeps nothing of its own,
+//! so any number of replicas work side by side and each may die at any moment.
+//!
+//! - [`intake`] takes the sites' logs, commits them, and answers after the commit.
+//! - [`api`] answers people and programs over HTTP.
+//! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
+//! - [`ledger`] proves that what is stored is what the sites sent.
+
+pub mod api;
+pub mod app;
+pub mod broker;
+pub mod commands;
+pub mod config;
+pub mod database;
+pub mod health;
+pub mod identity;
+pub mod intake;
+pub mod ledger;
+pub mod metrics;
+pub mod upkeep;
+
+pub use app::App;
+pub use config::Config;

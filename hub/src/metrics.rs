@@ -1,0 +1,91 @@
+//! The hub's metrics: every name and every label value, in one place.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+
+/// Events by site and [`EVENT_RESULTS`].
+pub const INGEST_EVENTS: &str = "sunakku_ingest_events_total";
+/// Batches by [`BATCH_RESULTS`].
+pub const INGEST_BATCHES: &str = "sunakku_ingest_batches_total";
+/// Messages that were refused or dropped, by [`REFUSED_REASONS`].
+pub const INGEST_REFUSED: &str = "sunakku_ingest_refused_total";
+/// Time from the begin of a group's transaction to its commit.
+pub const INGEST_COMMIT: &str = "sunakku_ingest_commit_duration_seconds";
+/// Time from an event's `at` (the edge's clock) to its commit (ours).
+pub const INGEST_DELAY: &str = "sunakku_ingest_delay_seconds";
+/// Events that lie between what the hub holds and what a site last sent.
+pub const INGEST_GAP: &str = "sunakku_ingest_gap_events";
+/// Order steps that the rules of `common` do not have, such as those that are told again.
+pub const INGEST_ODD_STEPS: &str = "sunakku_ingest_odd_steps_total";
+/// When a site was last heard, seconds since 1970.
+pub const SITE_LAST_SEEN: &str = "sunakku_site_last_seen_timestamp_seconds";
+/// Connections of the pool by `state`: `idle`, `used`.
+pub const POOL_CONNECTIONS: &str = "sunakku_db_pool_connections";
+/// 1 while a `dependency` (`postgres`, `nats`) can be used.
+pub const DEPENDENCY_UP: &str = "sunakku_dependency_up";
+/// Always 1; its labels tell the build.
+pub const BUILD_INFO: &str = "sunakku_build_info";
+
+/// What became of an event.
+pub const EVENT_RESULTS: [&str; 3] = ["applied", "duplicate", "parked"];
+/// What a batch was answered with.
+pub const BATCH_RESULTS: [&str; 5] = ["committed", "expected", "forked", "diverged", "refused"];
+/// Why a message was refused, or (`no-reply`, `foreign-reply`, `no-site`) dropped.
+pub const REFUSED_REASONS: [&str; 8] = [
+    "malformed",
+    "chain",
+    "unknown-site",
+    "superseded",
+    "busy",
+    "no-reply",
+    "foreign-reply",
+    "no-site",
+];
+
+/// Describes every metric and starts the known label sets at 0, so that a rate is right from
+/// the first event on.
+pub fn describe() {
+    describe_counter!(INGEST_EVENTS, "Events by site and result");
+    describe_counter!(INGEST_BATCHES, "Batches by what they were answered with");
+    describe_counter!(INGEST_REFUSED, "Messages refused or dropped, by reason");
+    describe_histogram!(INGEST_COMMIT, Unit::Seconds, "One group's transaction");
+    describe_histogram!(
+        INGEST_DELAY,
+        Unit::Seconds,
+        "Event at the edge to commit here"
+    );
+    describe_gauge!(
+        INGEST_GAP,
+        "Events missing between the cursor and the last batch"
+    );
+    describe_counter!(INGEST_ODD_STEPS, "Order steps that the rules do not have");
+    describe_gauge!(
+        SITE_LAST_SEEN,
+        Unit::Seconds,
+        "When the site was last heard"
+    );
+    describe_gauge!(POOL_CONNECTIONS, "Database connections by state");
+    describe_gauge!(DEPENDENCY_UP, "1 while the dependency can be used");
+    describe_gauge!(BUILD_INFO, "Always 1");
+    for result in BATCH_RESULTS {
+        counter!(INGEST_BATCHES, "result" => result).increment(0);
+    }
+    for reason in REFUSED_REASONS {
+        counter!(INGEST_REFUSED, "reason" => reason).increment(0);
+    }
+    for state in ["idle", "used"] {
+        gauge!(POOL_CONNECTIONS, "state" => state).set(0);
+    }
+    for dependency in ["postgres", "nats"] {
+        gauge!(DEPENDENCY_UP, "dependency" => dependency).set(0);
+    }
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
+}
+
+/// Starts the label sets of one site at 0.
+pub fn describe_site(site: &str) {
+    for result in EVENT_RESULTS {
+        counter!(INGEST_EVENTS, "site" => site.to_owned(), "result" => result).increment(0);
+    }
+    gauge!(INGEST_GAP, "site" => site.to_owned()).increment(0);
+    counter!(INGEST_ODD_STEPS, "site" => site.to_owned()).increment(0);
+}

@@ -1,0 +1,99 @@
+//! What the hub does by itself: brings the schema up to date once the database is there, watches
+//! it from then on, keeps the figures of all sites current, and makes partitions in advance.
+//!
+//! Each round is idempotent and does not retry: the next round is the retry.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use metrics::gauge;
+use sqlx::PgPool;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::config::Postgres;
+use crate::database::migrate_when_up;
+use crate::health::Health;
+use crate::metrics as names;
+
+/// How often the database is asked whether it is there.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How long its answer may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// How often the figures of all sites are read.
+const FIGURES_EVERY: Duration = Duration::from_secs(5);
+/// How often partitions are made.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(3_600);
+/// For how many months ahead: events find their partition even if this fails for a quarter.
+const MONTHS_AHEAD: i32 = 3;
+
+/// Runs until it is dropped.
+///
+/// # Errors
+/// When the schema cannot be brought up to date and waiting would not help.
+pub async fn run(config: Postgres, pool: PgPool, health: Health) -> Result<()> {
+    migrate_when_up(&config).await?;
+    tracing::info!("the schema is up to date");
+    let mut every = interval(PROBE_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut figures_due, mut partitions_due) = (Instant::now(), Instant::now());
+    loop {
+        every.tick().await;
+        probe(&pool, &health).await;
+        if !health.parts().postgres.up {
+            continue;
+        }
+        if Instant::now() >= figures_due {
+            figures_due = Instant::now() + FIGURES_EVERY;
+            note(figures(&pool).await, "reading the figures of all sites");
+        }
+        if Instant::now() >= partitions_due {
+            partitions_due = Instant::now() + PARTITIONS_EVERY;
+            note(make_partitions(&pool).await, "making partitions");
+        }
+    }
+}
+
+async fn probe(pool: &PgPool, health: &Health) {
+    let asked = timeout(PROBE_LIMIT, sqlx::query("select 1").execute(pool)).await;
+    health.set_postgres(match asked {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {PROBE_LIMIT:?}")),
+    });
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+    let used = pool.size().saturating_sub(idle);
+    gauge!(names::POOL_CONNECTIONS, "state" => "idle").set(idle);
+    gauge!(names::POOL_CONNECTIONS, "state" => "used").set(used);
+}
+
+/// Each replica hears only some batches: what is to be seen of a site is read from the store.
+async fn figures(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let sites: Vec<(String, Option<f64>)> = sqlx::query_as(
+        "select s.site_id, extract(epoch from c.last_seen_at)::float8
+         from site s left join site_cursor c on c.site_id = s.site_id and c.is_current",
+    )
+    .fetch_all(pool)
+    .await?;
+    for (site, last_seen) in sites {
+        names::describe_site(&site);
+        gauge!(names::SITE_LAST_SEEN, "site" => site).set(last_seen.unwrap_or(0.0));
+    }
+    Ok(())
+}
+
+async fn make_partitions(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let made: i32 = sqlx::query_scalar("select make_site_event_partitions($1)")
+        .bind(MONTHS_AHEAD)
+        .fetch_one(pool)
+        .await?;
+    if made > 0 {
+        tracing::info!(made, "partitions were made");
+    }
+    Ok(())
+}
+
+fn note(result: Result<(), sqlx::Error>, doing: &str) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "{doing} failed; it is tried again");
+    }
+}

@@ -1,0 +1,403 @@
+//! The append protocol over real servers: what is answered, and what stands in the store then.
+
+use anyhow::{Context as _, Result, ensure};
+use async_nats::HeaderMap;
+use futures::StreamExt as _;
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use sunakku_common::chain::Chain;
+use sunakku_common::ids::SiteId;
+use sunakku_common::subjects;
+use sunakku_common::sync::Answer;
+use xtask::harness::{LIMIT, wait_for};
+
+use crate::support::{Hub, Log, World};
+
+fn refused_as(answer: &Answer, word: &str) -> bool {
+    matches!(answer, Answer::Refused { refused, .. } if refused == word)
+}
+
+/// The site's row of the ledger.
+async fn ledger(hub: &Hub, site: &str) -> Result<Value> {
+    let ledger = hub.get(&format!("/v1/ledger?site={site}")).await?;
+    Ok(ledger["items"][0].clone())
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_once_it_is_committed() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let _hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    let order = site.place(1, "cola", 2, 250);
+    site.step(order, 1, "preparing");
+    site.commit(1, 2).await?;
+
+    let pool = world.pool().await?;
+    let events: i64 = sqlx::query_scalar("select count(*) from site_event")
+        .fetch_one(&pool)
+        .await?;
+    let state: String = sqlx::query_scalar("select state from site_order where order_id = $1")
+        .bind(order)
+        .fetch_one(&pool)
+        .await?;
+    ensure!(
+        (events, state.as_str()) == (2, "preparing"),
+        "{events} events, {state}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_again_changes_nothing() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    (1..=9).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.commit(1, 9).await?;
+    let again = site.send(&site.batch(1, 4)).await?;
+    ensure!(
+        again
+            == Answer::Committed {
+                cursor: 9,
+                chain: site.chains[9]
+            },
+        "{again:?}"
+    );
+    site.commit(1, 9).await?;
+
+    let row = ledger(&hub, "s1").await?;
+    ensure!(
+        row["duplicates"] == 13 && row["cursor"] == 9 && row["chain_equal"] == true,
+        "{row}"
+    );
+    let orders: i64 = sqlx::query_scalar("select sum(orders)::bigint from hourly_sales")
+        .fetch_one(&world.pool().await?)
+        .await?;
+    ensure!(orders == 9, "{orders} orders were sold");
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_replicas_that_get_the_same_batch_at_once_take_it_once() -> Result<()> {
+    let world = World::new(&["s1", "s2"]).await?;
+    let hubs = (
+        Hub::start(&world, "one").await?,
+        Hub::start(&world, "two").await?,
+    );
+    let mut sites = [world.site("s1").await?, world.site("s2").await?];
+    for site in &mut sites {
+        (1..=40).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    }
+    for from in (1..=40).step_by(4) {
+        // The server deals the copies to both replicas.
+        let batches = sites.iter().map(|site| (site, site.batch(from, from + 3)));
+        let copies = batches.flat_map(|(site, batch)| (0..6).map(move |_| (site, batch.clone())));
+        let send = async |(site, batch): (&Log, _)| {
+            let answer = site.send(&batch).await?;
+            let (cursor, chain) = (from + 3, site.chains[from as usize + 3]);
+            ensure!(answer == Answer::Committed { cursor, chain }, "{answer:?}");
+            Ok(())
+        };
+        try_join_all(copies.map(send)).await?;
+    }
+    let mut taken = 0.0;
+    for hub in [&hubs.0, &hubs.1] {
+        let batches = hub
+            .metric("sunakku_ingest_batches_total{result=\"committed\"}")
+            .await?;
+        ensure!(batches > 0.0, "one replica did nothing");
+        taken += batches;
+    }
+    ensure!(taken >= 120.0, "{taken} batches were answered");
+    let events: i64 = sqlx::query_scalar("select count(*) from site_event")
+        .fetch_one(&world.pool().await?)
+        .await?;
+    ensure!(events == 80, "{events} events instead of 80");
+    Hub::command(&world, &["ledger", "verify"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_fit_changes_nothing_and_is_told_why() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    (1..=9).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.commit(1, 4).await?;
+
+    let gap = site.send(&site.batch(7, 9)).await?;
+    ensure!(gap == Answer::Expected { expected_seq: 5 }, "{gap:?}");
+    let gap = hub.metric("sunakku_ingest_gap_events{site=\"s1\"}").await?;
+    ensure!(gap == 2.0, "{gap} events are missing");
+
+    let mut wrong = site.batch(5, 6);
+    wrong.chain = wrong.chain.next("a lie");
+    let answer = site.send(&wrong).await?;
+    ensure!(refused_as(&answer, "chain"), "{answer:?}");
+
+    let mut foreign = site.batch(5, 6);
+    foreign.prev_chain = foreign.prev_chain.next("a lie");
+    let texts = foreign.events.iter().map(|event| event.get());
+    foreign.chain = texts.fold(foreign.prev_chain, |chain: Chain, text| chain.next(text));
+    let answer = site.send(&foreign).await?;
+    ensure!(answer == Answer::Diverged { diverged_at: 4 }, "{answer:?}");
+    let row = ledger(&hub, "s1").await?;
+    ensure!(
+        row["chain_equal"] == false && row["gaps"] == 1 && row["forks"] == 1,
+        "{row}"
+    );
+
+    site.commit(5, 9).await?;
+    let row = ledger(&hub, "s1").await?;
+    ensure!(row["chain_equal"] == true && row["cursor"] == 9, "{row}");
+    let gap = hub.metric("sunakku_ingest_gap_events{site=\"s1\"}").await?;
+    ensure!(gap == 0.0, "{gap} events are missing");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_history_of_an_epoch_is_told_where_it_parts() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    (1..=3).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    let mut set_back = site.clone();
+    (4..=6).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.commit(1, 6).await?;
+    (4..=5).for_each(|n| drop(set_back.place(n, "beer", 1, 400)));
+
+    let answer = set_back.send(&set_back.batch(4, 5)).await?;
+    ensure!(answer == Answer::Forked { fork_seq: 4 }, "{answer:?}");
+    let beers: i64 = sqlx::query_scalar("select count(*) from order_line where item = 'beer'")
+        .fetch_one(&world.pool().await?)
+        .await?;
+    let row = ledger(&hub, "s1").await?;
+    ensure!(
+        beers == 0 && row["cursor"] == 6 && row["forks"] == 1,
+        "{beers} beers, {row}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_epoch_supersedes_the_one_before() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut old = world.site("s1").await?;
+    let order = old.place(1, "cola", 1, 250);
+    old.commit(1, 1).await?;
+    old.place(2, "cola", 1, 250);
+
+    let mut new = old.reborn();
+    new.push(
+        "epoch.started",
+        &json!({"epoch": new.epoch, "previous": old.epoch, "reason": "x"}),
+    );
+    // Told again, because the edge could not know what had arrived.
+    new.push_again(&old, 1);
+    new.step(order, 1, "preparing");
+    let answer = new.send(&new.batch(2, 3)).await?;
+    ensure!(answer == Answer::Expected { expected_seq: 1 }, "{answer:?}");
+    new.commit(1, 3).await?;
+    let answer = old.send(&old.batch(2, 2)).await?;
+    ensure!(refused_as(&answer, "superseded"), "{answer:?}");
+
+    let row = ledger(&hub, "s1").await?;
+    ensure!(
+        row["epoch"] == json!(new.epoch) && row["cursor"] == 3 && row["parked"] == 0,
+        "{row}"
+    );
+    let all = hub.get("/v1/ledger?all=true").await?;
+    ensure!(all["items"].as_array().map(Vec::len) == Some(2), "{all}");
+    let found = hub.get("/v1/orders").await?;
+    ensure!(found["items"][0]["state"] == "preparing", "{found}");
+    ensure!(
+        found["items"].as_array().map(Vec::len) == Some(1),
+        "placed once: {found}"
+    );
+    let sold: i64 = sqlx::query_scalar("select sum(orders)::bigint from hourly_sales")
+        .fetch_one(&world.pool().await?)
+        .await?;
+    ensure!(sold == 1, "{sold} orders were sold");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_site_that_is_not_known_is_refused_until_it_is() -> Result<()> {
+    let world = World::new(&[]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s9").await?;
+    site.place(1, "cola", 1, 250);
+    let answer = site.send(&site.batch(1, 1)).await?;
+    ensure!(refused_as(&answer, "unknown-site"), "{answer:?}");
+    let counted = hub
+        .metric("sunakku_ingest_refused_total{reason=\"unknown-site\"}")
+        .await?;
+    ensure!(counted == 1.0, "counted {counted} times");
+    world.add_site("s9").await?;
+    site.commit(1, 1).await
+}
+
+#[tokio::test]
+async fn only_a_sites_own_inbox_is_answered() -> Result<()> {
+    let world = World::new(&["s1", "s2"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    site.place(1, "cola", 1, 250);
+    let payload = serde_json::to_vec(&site.batch(1, 1))?;
+    let mut heard = site.client.subscribe("*.s2.>").await?;
+    site.client.flush().await?;
+
+    let subject = subjects::log(&site.site);
+    for reply in ["down.s2.menu", "_INBOX.s2.x", "up.s2.log"] {
+        let (headers, payload) = (HeaderMap::new(), payload.clone().into());
+        site.client
+            .publish_with_reply_and_headers(subject.clone(), reply, headers, payload)
+            .await?;
+    }
+    wait_for("three dropped messages", LIMIT, async || {
+        let line = "sunakku_ingest_refused_total{reason=\"foreign-reply\"}";
+        let dropped = hub
+            .metric(line)
+            .await
+            .map_err(|error| format!("{error:#}"))?;
+        (dropped >= 3.0)
+            .then_some(())
+            .ok_or_else(|| format!("{dropped} of 3"))
+    })
+    .await?;
+    // An answer to a later question means that no earlier one is still to come.
+    site.commit(1, 1).await?;
+    let stray = futures::poll!(heard.next());
+    ensure!(stray.is_pending(), "site 2 heard {stray:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_liar_among_many_sites_hinders_nobody() -> Result<()> {
+    let names: Vec<String> = (0..25).map(|n| format!("s{n}")).collect();
+    let world = World::new(&[]).await?;
+    let pool = {
+        let _hub = Hub::start(&world, "first").await?;
+        world.pool().await?
+    };
+    sqlx::query("insert into site select s, s, null, 'UTC', 'EUR' from unnest($1::text[]) s")
+        .bind(&names)
+        .execute(&pool)
+        .await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut sites = Vec::new();
+    for name in &names {
+        let mut site = world.site(name).await?;
+        (1..=20).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+        sites.push(site);
+    }
+    // Everything waits while the hub stands still, and is then taken together.
+    hub.process.stop()?;
+    let send = async |site: &Log| {
+        let mut batch = site.batch(1, 20);
+        let is_liar = site.site.as_str() == "s7";
+        if is_liar {
+            batch.chain = batch.chain.next("a lie");
+        }
+        let answer = site.send(&batch).await?;
+        let (cursor, chain) = (20, site.chains[20]);
+        let is_right = match is_liar {
+            true => refused_as(&answer, "chain"),
+            false => answer == Answer::Committed { cursor, chain },
+        };
+        ensure!(is_right, "{}: {answer:?}", site.site);
+        Ok(())
+    };
+    let sending = try_join_all(sites.iter().map(send));
+    let waking = async {
+        // All messages are at the server, and on their way to the hub, before it wakes.
+        wait_for("all batches to be sent", LIMIT, async || {
+            let varz = world
+                .nats
+                .monitored("varz")
+                .await
+                .map_err(|e| format!("{e:#}"))?;
+            let seen = varz["in_msgs"].as_u64().unwrap_or_default();
+            (seen >= 25)
+                .then_some(())
+                .ok_or_else(|| format!("{seen} messages"))
+        })
+        .await?;
+        hub.process.cont()
+    };
+    tokio::try_join!(sending, waking)?;
+
+    let groups = hub
+        .metric("sunakku_ingest_commit_duration_seconds_count")
+        .await?;
+    ensure!(groups < 25.0, "{groups} transactions for 25 batches");
+    let (sites, events): (i64, i64) =
+        sqlx::query_as("select count(distinct site_id), count(*) from site_event")
+            .fetch_one(&pool)
+            .await?;
+    ensure!(
+        (sites, events) == (24, 480),
+        "{events} events of {sites} sites"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_beat_is_noted_without_events() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    let sites = hub.get("/v1/sites").await?;
+    ensure!(sites["items"][0]["state"] == "never", "{sites}");
+    let answer = site.send(&site.batch(1, 0)).await?;
+    ensure!(
+        answer
+            == Answer::Committed {
+                cursor: 0,
+                chain: site.chains[0]
+            },
+        "{answer:?}"
+    );
+
+    (1..=3).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.commit(1, 2).await?;
+    let answer = site.send(&site.batch(3, 0)).await?;
+    ensure!(
+        answer
+            == Answer::Committed {
+                cursor: 2,
+                chain: site.chains[2]
+            },
+        "{answer:?}"
+    );
+    let sites = hub.get("/v1/sites").await?;
+    let row = &sites["items"][0];
+    let figures = (&row["state"], &row["lag_events"], &row["open_orders"]);
+    ensure!(figures == (&json!("online"), &json!(1), &json!(2)), "{row}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_malformed_and_the_next_batch_is_taken() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let _hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    (1..=2).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    let site_id: SiteId = "s1".parse()?;
+    let mut swapped = site.batch(1, 2);
+    swapped.events.swap(0, 1);
+    let mut far = site.batch(1, 1);
+    far.from_seq = u64::MAX;
+    let junk = [b"".to_vec(), b"\0\xff".to_vec(), b"{\"epoch\":1}".to_vec()];
+    let payloads = [serde_json::to_vec(&swapped)?, serde_json::to_vec(&far)?];
+    for payload in junk.into_iter().chain(payloads) {
+        let reply = site
+            .client
+            .request(subjects::log(&site_id), payload.into())
+            .await?;
+        let answer: Answer = serde_json::from_slice(&reply.payload).context("an answer")?;
+        ensure!(refused_as(&answer, "malformed"), "{answer:?}");
+    }
+    site.commit(1, 2).await
+}

@@ -1,0 +1,200 @@
+//! Everything that the hub needs dies, in the middle of a stream of batches: in the end each
+//! event stands in the store once.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
+use sqlx::PgPool;
+use xtask::harness::{LIMIT, Server as _, wait_for};
+
+use crate::support::{Hub, Log, World};
+
+const SITES: [&str; 3] = ["s1", "s2", "s3"];
+const ORDERS: u32 = 150;
+
+/// The sites, each with a log of its own that nobody has seen.
+async fn full_sites(world: &World) -> Result<Vec<Log>> {
+    let mut sites = Vec::new();
+    for name in SITES {
+        let mut site = world.site(name).await?;
+        for number in 1..=ORDERS {
+            let order = site.place(number, "cola", 2, 250);
+            site.step(order, number, "preparing");
+            if number % 10 == 0 {
+                site.step(order, number, "cancelled");
+            }
+        }
+        sites.push(site);
+    }
+    Ok(sites)
+}
+
+/// Sends all logs in small batches, with `break_it` going on beside.
+async fn sync_while(sites: &[Log], break_it: impl Future<Output = Result<()>>) -> Result<()> {
+    let sending = async { try_join_all(sites.iter().map(|site| site.sync(3))).await };
+    tokio::try_join!(sending, break_it)?;
+    Ok(())
+}
+
+/// Waits until this many events are stored, so that what breaks next breaks mid-stream.
+async fn until_stored(pool: &PgPool, events: i64) -> Result<()> {
+    wait_for(&format!("{events} events"), LIMIT, async || {
+        let count = sqlx::query_scalar::<_, i64>("select count(*) from site_event");
+        let now = count
+            .fetch_one(pool)
+            .await
+            .map_err(|error| error.to_string())?;
+        (now >= events)
+            .then_some(())
+            .ok_or_else(|| format!("{now} now"))
+    })
+    .await
+}
+
+/// Everything once: events, orders, sales, chains.
+async fn everything_is_there_once(world: &World, sites: &[Log]) -> Result<()> {
+    let pool = world.pool().await?;
+    let expected: u64 = sites.iter().map(Log::head).sum();
+    let (events, distinct): (i64, i64) =
+        sqlx::query_as("select count(*), count(distinct (site_id, epoch, seq)) from site_event")
+            .fetch_one(&pool)
+            .await?;
+    ensure!(
+        (events, distinct) == (expected as i64, expected as i64),
+        "{events} of {expected}"
+    );
+    let (orders, sold): (i64, i64) = sqlx::query_as(
+        "select count(*), (select sum(orders)::bigint from hourly_sales) from site_order",
+    )
+    .fetch_one(&pool)
+    .await?;
+    let all = i64::from(ORDERS) * sites.len() as i64;
+    ensure!(
+        (orders, sold) == (all, all / 10 * 9),
+        "{orders} orders, {sold} sold of {all}"
+    );
+    Hub::command(world, &["ledger", "verify"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hub_that_is_killed_again_and_again_loses_and_doubles_nothing() -> Result<()> {
+    let world = World::new(&SITES).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let sites = full_sites(&world).await?;
+    let pool = world.pool().await?;
+    sync_while(&sites, async {
+        for events in [50, 200, 400] {
+            until_stored(&pool, events).await?;
+            hub.process.restart()?;
+        }
+        Ok(())
+    })
+    .await?;
+    everything_is_there_once(&world, &sites).await
+}
+
+#[tokio::test]
+async fn a_database_that_is_killed_loses_and_doubles_nothing() -> Result<()> {
+    let world = World::breakable(&SITES).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let sites = full_sites(&world).await?;
+    let postgres = world.postgres.as_ref().context("a postgres of its own")?;
+    sync_while(&sites, async {
+        until_stored(&world.pool().await?, 100).await?;
+        postgres.kill()?;
+        hub.wait_status("unready").await?;
+        postgres.restart().await?;
+        hub.wait_ready().await
+    })
+    .await?;
+    everything_is_there_once(&world, &sites).await
+}
+
+#[tokio::test]
+async fn a_message_server_that_is_restarted_loses_and_doubles_nothing() -> Result<()> {
+    let world = World::new(&SITES).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let sites = full_sites(&world).await?;
+    let pool = world.pool().await?;
+    sync_while(&sites, async {
+        until_stored(&pool, 100).await?;
+        world.nats.kill()?;
+        hub.wait_status("degraded").await?;
+        // The API answers meanwhile.
+        hub.get("/v1/ledger").await?;
+        world.nats.restart().await?;
+        hub.wait_ready().await
+    })
+    .await?;
+    everything_is_there_once(&world, &sites).await
+}
+
+#[tokio::test]
+async fn a_hub_that_is_told_to_end_answers_what_it_has_heard() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    (1..=200).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    let batch = site.batch(1, 200);
+    let ending = async {
+        until_heard(&world).await?;
+        hub.process.terminate(Duration::from_secs(15)).await
+    };
+    let (answer, ended) = tokio::try_join!(site.send(&batch), ending)?;
+    ensure!(
+        ended.is_some_and(|status| status.success()),
+        "it ended with {ended:?}"
+    );
+    let stored: i64 = sqlx::query_scalar("select count(*) from site_event")
+        .fetch_one(&world.pool().await?)
+        .await?;
+    ensure!(stored == 200, "{stored} events, answered {answer:?}");
+    Ok(())
+}
+
+/// Waits until the server has dealt a message to the hub.
+async fn until_heard(world: &World) -> Result<()> {
+    wait_for("a message for the hub", LIMIT, async || {
+        let varz = world
+            .nats
+            .monitored("varz")
+            .await
+            .map_err(|error| format!("{error:#}"))?;
+        let dealt = varz["out_msgs"].as_u64().unwrap_or_default();
+        (dealt >= 1)
+            .then_some(())
+            .ok_or_else(|| format!("{dealt} messages"))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_hub_can_start_before_its_servers() -> Result<()> {
+    let world = World::breakable(&["s1"]).await?;
+    let postgres = world.postgres.as_ref().context("a postgres of its own")?;
+    postgres.kill()?;
+    world.nats.kill()?;
+    let hub = Hub::start_unready(&world, "hub").await?;
+    hub.wait_status("unready").await?;
+    let token = hub
+        .token("ann")
+        .await
+        .context("signing in needs no database")?;
+    let get = reqwest::Method::GET;
+    let problem = hub.send(get, "/v1/sites", Some(&token), None, 503).await?;
+    let kind = &problem["type"];
+    ensure!(
+        kind == "urn:sunakku:problem:database-unavailable",
+        "{problem}"
+    );
+    postgres.restart().await?;
+    hub.wait_status("degraded").await?;
+    hub.get("/v1/sites").await?;
+    world.nats.restart().await?;
+    hub.wait_ready().await?;
+    let mut site = world.site("s1").await?;
+    site.place(1, "cola", 1, 250);
+    site.sync(1).await
+}

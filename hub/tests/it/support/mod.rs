@@ -1,0 +1,9 @@
+//! What the tests share: servers, hubs, and sites that speak the append protocol.
+
+mod hub;
+mod log;
+mod servers;
+
+pub(crate) use self::hub::Hub;
+pub(crate) use self::log::{Log, order_id, placed};
+pub(crate) use self::servers::World;

@@ -1,0 +1,99 @@
+//! The servers of one test.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Result;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sunakku_common::ids::SiteId;
+use tokio::sync::OnceCell;
+use xtask::harness::{HubNats, NatsServer, PostgresServer, Sandbox};
+
+use super::{Hub, Log};
+
+/// One Postgres for all tests that do not break it; its guard ends it with this process.
+static SHARED: OnceCell<(PostgresServer, Sandbox)> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// A database and a NATS server of the test's own, and the sites that it plays.
+pub(crate) struct World {
+    // Fields are dropped in their order: the sandbox last.
+    pub(crate) nats: NatsServer,
+    /// Set when the test has a Postgres of its own, to break it.
+    pub(crate) postgres: Option<PostgresServer>,
+    pub(crate) postgres_url: String,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl World {
+    /// With a database of its own on the shared server.
+    pub(crate) async fn new(sites: &[&str]) -> Result<Self> {
+        let (server, _) = SHARED
+            .get_or_try_init(async || {
+                let sandbox = Sandbox::new()?;
+                let server = PostgresServer::start(&sandbox, "postgres").await?;
+                anyhow::Ok((server, sandbox))
+            })
+            .await?;
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        let mut connection = PgConnection::connect(&server.url()).await?;
+        let create = format!("create database {name}");
+        sqlx::query(AssertSqlSafe(create))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        Self::with(sites, server.url_of(&name), Sandbox::new()?, None).await
+    }
+
+    /// With a Postgres of its own.
+    pub(crate) async fn breakable(sites: &[&str]) -> Result<Self> {
+        let sandbox = Sandbox::new()?;
+        let postgres = PostgresServer::start(&sandbox, "postgres").await?;
+        let url = postgres.url();
+        Self::with(sites, url, sandbox, Some(postgres)).await
+    }
+
+    async fn with(
+        sites: &[&str],
+        postgres_url: String,
+        sandbox: Sandbox,
+        postgres: Option<PostgresServer>,
+    ) -> Result<Self> {
+        let options = HubNats {
+            name: "hub-nats".into(),
+            folder: sandbox.root().join("hub/nats"),
+            sites: sites.iter().map(|site| (*site).to_owned()).collect(),
+        };
+        let nats = NatsServer::start_hub(&sandbox, options).await?;
+        let world = Self {
+            nats,
+            postgres,
+            postgres_url,
+            sandbox,
+        };
+        for site in sites {
+            let args = [
+                "site",
+                "add",
+                site,
+                "--name",
+                site,
+                "--time-zone",
+                "Europe/Berlin",
+            ];
+            Hub::command(&world, &[&args[..], &["--currency", "EUR"]].concat()).await?;
+        }
+        Ok(world)
+    }
+
+    /// A pool on the test's database.
+    pub(crate) async fn pool(&self) -> Result<PgPool> {
+        Ok(PgPool::connect(&self.postgres_url).await?)
+    }
+
+    /// A new log of a site, and the connection that it is sent over.
+    pub(crate) async fn site(&self, id: &str) -> Result<Log> {
+        let site: SiteId = id.parse()?;
+        let options = async_nats::ConnectOptions::new().custom_inbox_prefix(format!("_INBOX.{id}"));
+        Ok(Log::new(site, self.nats.connect(options).await?))
+    }
+}

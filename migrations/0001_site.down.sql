@@ -1,0 +1,2 @@
+drop table site_cursor;
+drop table site;

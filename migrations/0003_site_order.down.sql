@@ -1,0 +1,3 @@
+drop table hourly_sales;
+drop table order_line;
+drop table site_order;

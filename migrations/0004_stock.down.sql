@@ -1,0 +1,2 @@
+drop table stock_movement;
+drop table stock;

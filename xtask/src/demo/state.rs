@@ -1,0 +1,101 @@
+//! The state file: every URL, token, process id and folder, so that scripts can drive the demo
+//! and break it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use sunakku_common::claims::Role;
+
+use crate::harness::Server as _;
+use crate::world::{Client, World, people};
+
+/// The tokens of one site.
+pub struct SiteTokens {
+    /// Of a kiosk.
+    pub kiosk: Client,
+    /// Of the kitchen.
+    pub kitchen: Client,
+    /// Of the site's manager.
+    pub manager: Client,
+}
+
+/// Everybody who acts in a demo.
+pub struct Tokens {
+    /// The hub's admin.
+    pub admin: Client,
+    /// By site.
+    pub sites: Vec<SiteTokens>,
+}
+
+impl Tokens {
+    /// Signs everybody in.
+    pub async fn sign_in(world: &World) -> Result<Self> {
+        let admin = world
+            .hub
+            .client(Role::Admin)
+            .await
+            .context("signing in at the hub")?;
+        let mut sites = Vec::new();
+        for site in &world.sites {
+            sites.push(SiteTokens {
+                kiosk: site.client(Role::Kiosk).await?,
+                kitchen: site.client(Role::Kitchen).await?,
+                manager: site.client(Role::Manager).await?,
+            });
+        }
+        Ok(Self { admin, sites })
+    }
+}
+
+/// Writes the state file; replaced as a whole, so that a reader never sees half of it.
+pub fn write(path: &Path, world: &World, tokens: &Tokens) -> Result<()> {
+    let text = serde_json::to_string_pretty(&state(world, tokens)?)?;
+    let new = path.with_extension("new");
+    std::fs::write(&new, text + "\n").with_context(|| format!("writing {}", new.display()))?;
+    std::fs::rename(&new, path).with_context(|| format!("writing {}", path.display()))
+}
+
+fn state(world: &World, tokens: &Tokens) -> Result<Value> {
+    let hub = &world.hub;
+    let admin = people()?.iter().find(|person| person.role == Role::Admin);
+    let admin = admin.context("there is no admin")?;
+    let sites = world.sites.iter().zip(&tokens.sites).map(|(site, tokens)| {
+        json!({
+            "id": site.id,
+            "url": site.url(),
+            "nats_url": site.nats.url(),
+            "redis_url": site.redis.url(),
+            "tokens": {
+                "kiosk": tokens.kiosk.token,
+                "kitchen": tokens.kitchen.token,
+                "manager": tokens.manager.token,
+            },
+            "pages": { "docs": format!("{}/docs", site.url()) },
+            "pids": {
+                "edge": site.process().pid(),
+                "nats": site.nats.pid(),
+                "redis": site.redis.pid(),
+            },
+            "data": site.data,
+        })
+    });
+    Ok(json!({
+        "hub": {
+            "url": hub.url(),
+            "nats_url": hub.nats.url(),
+            "postgres_url": hub.postgres.url(),
+            "admin": {
+                "user": admin.name, "password": admin.password, "token": tokens.admin.token,
+            },
+            "pages": { "docs": format!("{}/docs", hub.url()) },
+            "pids": {
+                "hub": hub.process().pid(),
+                "nats": hub.nats.pid(),
+                "postgres": hub.postgres.pid(),
+            },
+            "data": hub.data,
+        },
+        "sites": sites.collect::<Vec<_>>(),
+    }))
+}
