@@ -10,5 +10,6 @@ mod kitchen;
 mod live;
 mod orders;
 mod script_model;
+mod scripts;
 mod site;
 mod stock;

@@ -52,7 +52,7 @@ async fn a_batch_that_comes_again_changes_nothing() -> Result<()> {
     let world = World::new(&["s1"]).await?;
     let hub = Hub::start(&world, "hub").await?;
     let mut site = world.site("s1").await?;
-    (1..=9).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(1..=9, "cola");
     site.commit(1, 9).await?;
     let again = site.send(&site.batch(1, 4)).await?;
     ensure!(
@@ -86,7 +86,7 @@ async fn two_replicas_that_get_the_same_batch_at_once_take_it_once() -> Result<(
     );
     let mut sites = [world.site("s1").await?, world.site("s2").await?];
     for site in &mut sites {
-        (1..=40).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+        site.place_each(1..=40, "cola");
     }
     for from in (1..=40).step_by(4) {
         // The server deals the copies to both replicas.
@@ -122,7 +122,7 @@ async fn a_batch_that_does_not_fit_changes_nothing_and_is_told_why() -> Result<(
     let world = World::new(&["s1"]).await?;
     let hub = Hub::start(&world, "hub").await?;
     let mut site = world.site("s1").await?;
-    (1..=9).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(1..=9, "cola");
     site.commit(1, 4).await?;
 
     let gap = site.send(&site.batch(7, 9)).await?;
@@ -160,11 +160,11 @@ async fn a_second_history_of_an_epoch_is_told_where_it_parts() -> Result<()> {
     let world = World::new(&["s1"]).await?;
     let hub = Hub::start(&world, "hub").await?;
     let mut site = world.site("s1").await?;
-    (1..=3).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(1..=3, "cola");
     let mut set_back = site.clone();
-    (4..=6).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(4..=6, "cola");
     site.commit(1, 6).await?;
-    (4..=5).for_each(|n| drop(set_back.place(n, "beer", 1, 400)));
+    set_back.place_each(4..=5, "beer");
 
     let answer = set_back.send(&set_back.batch(4, 5)).await?;
     ensure!(answer == Answer::Forked { fork_seq: 4 }, "{answer:?}");
@@ -289,7 +289,7 @@ async fn a_liar_among_many_sites_hinders_nobody() -> Result<()> {
     let mut sites = Vec::new();
     for name in &names {
         let mut site = world.site(name).await?;
-        (1..=20).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+        site.place_each(1..=20, "cola");
         sites.push(site);
     }
     // Everything waits while the hub stands still, and is then taken together.
@@ -360,7 +360,7 @@ async fn a_beat_is_noted_without_events() -> Result<()> {
         "{answer:?}"
     );
 
-    (1..=3).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(1..=3, "cola");
     site.commit(1, 2).await?;
     let answer = site.send(&site.batch(3, 0)).await?;
     ensure!(
@@ -383,7 +383,7 @@ async fn what_makes_no_sense_is_malformed_and_the_next_batch_is_taken() -> Resul
     let world = World::new(&["s1"]).await?;
     let _hub = Hub::start(&world, "hub").await?;
     let mut site = world.site("s1").await?;
-    (1..=2).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(1..=2, "cola");
     let site_id: SiteId = "s1".parse()?;
     let mut swapped = site.batch(1, 2);
     swapped.events.swap(0, 1);

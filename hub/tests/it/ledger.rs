@@ -20,27 +20,17 @@ async fn a_change_in_the_store_is_noticed_where_it_was_made() -> Result<()> {
     let _hub = Hub::start(&world, "hub").await?;
     for name in ["s1", "s2"] {
         let mut site = world.site(name).await?;
-        (1..=9).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+        site.place_each(1..=9, "cola");
         site.commit(1, 9).await?;
     }
     let said = Hub::command(&world, &["ledger", "verify"]).await?;
     ensure!(said.contains("2 logs are what the sites sent"), "{said}");
 
     let pool = world.pool().await?;
-    let changes = [
-        (
-            "update site_event set event = replace(event, '250', '251')
-             where site_id = 's1' and seq = 4",
-            "4 is not the event",
-        ),
-        (
-            "update site_event set event = replace(event, '251', '250') where site_id = 's1';
-             ",
-            "",
-        ),
-    ];
-    let said = verify_after(&world, &pool, changes[0].0).await?;
-    ensure!(said.contains(changes[0].1), "{said}");
+    let change = "update site_event set event = replace(event, '250', '251')
+                  where site_id = 's1' and seq = 4";
+    let said = verify_after(&world, &pool, change).await?;
+    ensure!(said.contains("4 is not the event"), "{said}");
     ensure!(
         said.contains("s2") && said.contains("ok: 9 events"),
         "{said}"

@@ -136,7 +136,7 @@ async fn a_hub_that_is_told_to_end_answers_what_it_has_heard() -> Result<()> {
     let world = World::new(&["s1"]).await?;
     let hub = Hub::start(&world, "hub").await?;
     let mut site = world.site("s1").await?;
-    (1..=200).for_each(|n| drop(site.place(n, "cola", 1, 250)));
+    site.place_each(1..=200, "cola");
     let batch = site.batch(1, 200);
     let ending = async {
         until_heard(&world).await?;

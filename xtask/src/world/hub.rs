@@ -94,15 +94,29 @@ impl Hub {
         Ok(())
     }
 
-    /// The site's options with its line to this hub.
-    pub(super) fn link(&self, options: SiteOptions) -> Result<SiteOptions> {
+    /// The site's options with its line to this hub, whose tokens it will believe.
+    pub(super) fn link(&self, options: SiteOptions, public_key: &str) -> Result<SiteOptions> {
         let leaf = self
             .nats
             .leaf_url_through(&options.id, &self.line.address())?;
-        Ok(SiteOptions {
+        let key = toml::Table::from_iter([("hub_public_key".to_owned(), public_key.into())]);
+        let identity = toml::Table::from_iter([("identity".to_owned(), key.into())]);
+        let linked = SiteOptions {
             leaf: Some(leaf),
             ..options
-        })
+        };
+        Ok(linked.with(identity))
+    }
+
+    /// The public key of its tokens.
+    pub(super) async fn public_key(&self) -> Result<String> {
+        let keys = Client::with_token(&self.url(), "")?
+            .get("/.well-known/jwks.json")
+            .await?;
+        let key = keys.expect(200)?.body["keys"][0]["x"]
+            .as_str()
+            .map(str::to_owned);
+        key.context("the hub publishes no key")
     }
 
     /// Where the API is.

@@ -1,5 +1,6 @@
 //! A site: its log, and how it sends it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -83,6 +84,13 @@ impl Log {
         let body = placed(id, number, &[(item, quantity, price)]);
         self.push(kind::ORDER_PLACED, &body);
         id
+    }
+
+    /// Appends an order of one item for each of the numbers.
+    pub(crate) fn place_each(&mut self, numbers: RangeInclusive<u32>, item: &str) {
+        for number in numbers {
+            self.place(number, item, 1, 250);
+        }
     }
 
     /// Appends a step of an order.

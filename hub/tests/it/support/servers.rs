@@ -71,18 +71,26 @@ impl World {
             sandbox,
         };
         for site in sites {
-            let args = [
-                "site",
-                "add",
-                site,
-                "--name",
-                site,
-                "--time-zone",
-                "Europe/Berlin",
-            ];
-            Hub::command(&world, &[&args[..], &["--currency", "EUR"]].concat()).await?;
+            world.add_site(site).await?;
         }
         Ok(world)
+    }
+
+    /// Makes a site known to the hub.
+    pub(crate) async fn add_site(&self, site: &str) -> Result<()> {
+        let args = [
+            "site",
+            "add",
+            site,
+            "--name",
+            site,
+            "--time-zone",
+            "UTC",
+            "--currency",
+            "EUR",
+        ];
+        Hub::command(self, &args).await?;
+        Ok(())
     }
 
     /// A pool on the test's database.
