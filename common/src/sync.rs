@@ -19,6 +19,9 @@ pub const MAX_BATCH_EVENTS: usize = 500;
 /// Bytes of events in one batch at most; NATS takes messages up to 1 MiB by default.
 pub const MAX_BATCH_BYTES: usize = 512 * 1024;
 
+/// Bytes of one order's details at most: its events fit into a batch, and a batch into a message.
+pub const MAX_ORDER_BYTES: usize = 400 * 1024;
+
 /// A run of a site's log. Without events it asks where the hub stands, and serves as heart beat.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Batch {

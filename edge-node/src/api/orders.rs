@@ -15,6 +15,7 @@ use sunakku_common::order::{
 };
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
+use sunakku_common::sync::MAX_ORDER_BYTES;
 use sunakku_common::text::Languages;
 
 use super::{SITE, STAFF, by, fresh, illegal_transition};
@@ -326,6 +327,14 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
         business_day: day,
         menu_version: menu.menu.version,
     };
+    let size = serde_json::to_string(&details).map_or(usize::MAX, |text| text.len());
+    if size > MAX_ORDER_BYTES {
+        let what = format!("the order takes {size} bytes, at most {MAX_ORDER_BYTES} are taken");
+        return Err(explain(OrderFault::Invalid {
+            path: "lines".to_owned(),
+            what,
+        }));
+    }
     let claims = priced.claims.clone();
     Ok((NewOrder { details, claims }, priced))
 }

@@ -200,7 +200,11 @@ async fn day(
             }
         };
         let lasted = tokio::select! {
-            lasted = &mut guests => lasted,
+            lasted = &mut guests => {
+                // The replay is over: what was ordered is still made and handed over.
+                finish_cooking(tokens).await;
+                lasted
+            }
             stopped = stopped => {
                 stopped?;
                 // Who has sent an order waits for its answer.
@@ -208,9 +212,6 @@ async fn day(
                 guests.await
             }
         };
-        if staffed {
-            finish_cooking(tokens).await;
-        }
         home.cancel();
         Ok::<_, anyhow::Error>(lasted)
     };

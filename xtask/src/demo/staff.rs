@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::Client;
 
 /// Tickets that the cooks of one site work on at a time.
-const HANDS: usize = 16;
+const HANDS: usize = 64;
 /// Pause when there is nothing to do.
 const IDLE: Duration = Duration::from_millis(200);
 /// How often the manager looks at the shelves.

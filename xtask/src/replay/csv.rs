@@ -68,7 +68,7 @@ pub struct Transaction {
 /// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The item's name.
+    /// The item's name, exactly as the file has it.
     pub item: String,
     /// How many; 1 if the file has no such column.
     pub quantity: u32,
@@ -154,10 +154,15 @@ impl Sale {
         if !orders.contains(&key) {
             orders.insert(key.clone());
         }
-        let item = filled(columns.item, "item")?;
-        if item.eq_ignore_ascii_case("none") {
+        if filled(columns.item, "item")?.eq_ignore_ascii_case("none") {
             return Ok(None);
         }
+        // The name as it stands in the file, spaces too: units are counted by it on both sides.
+        let item = record
+            .fields
+            .get(columns.item)
+            .unwrap_or_default()
+            .to_owned();
         let quantity = columns
             .quantity
             .map_or(Ok(1), |column| quantity(field(column)))?;

@@ -233,3 +233,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_items_name_is_kept_as_it_stands() {
+    let read =
+        parsed("Date,Order,Item\n2016-10-30 10:00,1,Half slice \n2016-10-30 10:00,2, NONE \n");
+    assert_eq!(
+        (read.orders[0].lines[0].item.as_str(), read.nothing_sold),
+        ("Half slice ", 1)
+    );
+}
