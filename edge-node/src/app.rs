@@ -6,67 +6,25 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::{ConnectOptions, ServerAddr};
-use axum::extract::FromRef;
-use chrono::TimeDelta;
-use metrics_exporter_prometheus::PrometheusHandle;
 use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
+use crate::menu::MenuSnapshot;
 use crate::queue::Queue;
-use crate::store::{OrderCounts, Store};
-use crate::sync::{Replicator, SyncStatus};
+use crate::state::{AppState, Shared};
+use crate::store::Store;
+use crate::sync::Replicator;
 use crate::{api, metrics as names};
-
-/// What handlers share. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct AppState {
-    pub(crate) inner: Arc<Shared>,
-}
-
-/// See [`AppState`].
-pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) store: Store,
-    pub(crate) menu: api::MenuSnapshot,
-    pub(crate) live: Live,
-    pub(crate) queue: Queue,
-    pub(crate) nats: async_nats::Client,
-    pub(crate) sync: watch::Receiver<SyncStatus>,
-    pub(crate) health: watch::Receiver<Health>,
-    pub(crate) signer: Signer,
-    verifier: Arc<Verifier>,
-    /// Password checks at one time: each takes 19 MiB and a core.
-    pub(crate) password_checks: Semaphore,
-    pub(crate) websockets: Arc<Semaphore>,
-    pub(crate) metrics: PrometheusHandle,
-    pub(crate) stop: CancellationToken,
-    pub(crate) tasks: TaskTracker,
-}
-
-/// What the edge last saw of the servers that it needs, and of its own log.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Health {
-    pub(crate) redis: bool,
-    pub(crate) counts: OrderCounts,
-    /// Days of disconnection left until the log is full; `None` while nothing is told.
-    pub(crate) days_left: Option<f64>,
-}
-
-impl FromRef<AppState> for Arc<Verifier> {
-    fn from_ref(state: &AppState) -> Self {
-        Arc::clone(&state.inner.verifier)
-    }
-}
 
 /// The edge, ready to run.
 pub struct App {
@@ -100,7 +58,7 @@ impl App {
         let (health, maintenance) =
             Maintenance::new(store.clone(), seed.clone(), config.log.clone());
         let inner = Shared {
-            menu: api::MenuSnapshot::new(seed.menu),
+            menu: MenuSnapshot::new(seed.menu),
             live,
             queue: Queue::new(store.clone(), nats.clone()),
             nats,
@@ -227,11 +185,4 @@ fn identity(config: &Config) -> Result<(Signer, Verifier)> {
         keys.iter().map(|(key, issuer)| (key, issuer.clone())),
     )?;
     Ok((signer, verifier))
-}
-
-impl AppState {
-    /// How long a token that is minted here is good for.
-    pub(crate) fn session_life(&self) -> TimeDelta {
-        TimeDelta::seconds(self.inner.config.identity.session_seconds)
-    }
 }

@@ -7,8 +7,10 @@ pub mod config;
 mod kitchen;
 mod log;
 mod maintenance;
+mod menu;
 mod metrics;
 pub mod queue;
+mod state;
 pub mod store;
 pub mod sync;
 

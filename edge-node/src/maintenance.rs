@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use chrono::Utc;
 use sunakku_common::event::Event;
-use sunakku_common::ids::Epoch;
 use sunakku_common::menu::Seed;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Health;
 use crate::config::Log;
 use crate::log::forget;
 use crate::metrics as names;
-use crate::store::{ErrorChain, Head, OrderCounts, Store, StoreError};
+use crate::state::Health;
+use crate::store::{Care, ErrorChain, Head, OrderCounts, Store, StoreError};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,8 +28,6 @@ pub(crate) struct Maintenance {
     seed: Seed,
     log: Log,
     health: watch::Sender<Health>,
-    /// The highest sequence seen of the present epoch.
-    seen: Option<(Epoch, u64)>,
 }
 
 impl Maintenance {
@@ -53,12 +50,11 @@ impl Maintenance {
                 seed,
                 log,
                 health,
-                seen: None,
             },
         )
     }
 
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let mut every = tokio::time::interval(EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(every.tick()).await.is_some() {
@@ -71,47 +67,22 @@ impl Maintenance {
         }
     }
 
-    async fn round(&mut self) -> Result<(), StoreError> {
-        let head = match self.store.head().await {
-            Err(StoreError::Unborn) => {
+    async fn round(&self) -> Result<(), StoreError> {
+        let retention = Duration::from_secs(self.log.retention_hours * 3600);
+        match self.store.look_after(&self.seed, retention).await? {
+            Care::Whole => {}
+            Care::Reborn => {
                 tracing::error!("the store has lost its data and begins a new epoch");
                 metrics::counter!(names::EPOCHS_STARTED, "reason" => "wiped").increment(1);
-                self.store.init(&self.seed).await?;
-                self.store.head().await?
             }
-            other => other?,
-        };
-        if self.was_set_back(head) {
-            let confirmed = self
-                .store
-                .hub_cursor()
-                .await?
-                .map_or(0, |cursor| cursor.seq);
-            let first = confirmed.min(head.seq) + 1;
-            tracing::error!(
-                seq = head.seq,
-                "the store was set back and begins a new epoch"
-            );
-            metrics::counter!(names::EPOCHS_STARTED, "reason" => "set-back").increment(1);
-            let keep = Duration::from_secs(self.log.retention_hours * 3600);
-            self.store
-                .start_epoch(head.epoch, first, "set-back", keep)
-                .await?;
-            self.seen = None;
-            return Ok(());
+            Care::Renewed => {
+                tracing::error!("the store was set back and begins a new epoch");
+                metrics::counter!(names::EPOCHS_STARTED, "reason" => "set-back").increment(1);
+            }
         }
-        self.store.note_life(head.epoch);
-        self.seen = Some((head.epoch, head.seq));
-        let retention = Duration::from_secs(self.log.retention_hours * 3600);
         forget(&self.store, retention, Utc::now()).await?;
         self.store.forget_expired(EXPIRED_LIMIT).await?;
-        self.report(head).await
-    }
-
-    /// Whether the store knows less than it did: sequences would be given away twice.
-    fn was_set_back(&self, head: Head) -> bool {
-        self.seen
-            .is_some_and(|(epoch, seq)| epoch == head.epoch && head.seq < seq)
+        self.report(self.store.head().await?).await
     }
 
     async fn report(&self, head: Head) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sunakku_common::http::{Caller, Json, may_read_metrics};
 use sunakku_common::problem::Problem;
 
-use crate::app::AppState;
+use crate::state::AppState;
 
 /// The process runs. Asks nobody else.
 #[utoipa::path(

@@ -18,10 +18,10 @@ use sunakku_common::order::StockLevel;
 use sunakku_common::problem::Problem;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::SITE;
-use crate::app::AppState;
+use super::shared::SITE;
 use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
 use crate::metrics as names;
+use crate::state::AppState;
 use crate::store::{OrderFilter, StoreError};
 
 /// How often a screen hears that it is live.
@@ -72,7 +72,7 @@ pub(super) async fn live(
     caller.require(SITE)?;
     let topics = topics(&wanted.topics)?;
     if topics.contains(&Topic::Tickets) && caller.0.role == Role::Kiosk {
-        caller.require(super::STAFF)?;
+        caller.require(super::shared::STAFF)?;
     }
     let upgrade = upgrade
         .map_err(|rejection| Problem::bad_request("websocket-expected", rejection.body_text()))?;
@@ -220,10 +220,8 @@ impl Screen {
                 .store
                 .log_from(self.told.seq + 1, CATCH_UP)
                 .await?;
-            if entries
-                .first()
-                .is_some_and(|entry| entry.seq != self.told.seq + 1)
-            {
+            // The log was cut off at its front, or the store has lost it.
+            if entries.first().map(|entry| entry.seq) != Some(self.told.seq + 1) {
                 return self.snapshot().await;
             }
             for entry in entries.iter().take_while(|entry| entry.seq <= position.seq) {

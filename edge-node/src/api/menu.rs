@@ -1,111 +1,14 @@
-//! The menu as guests see it, with live stock.
-
-use std::collections::HashMap;
-use std::sync::Mutex;
+//! The menu as guests see it.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use sunakku_common::http::{Caller, languages};
-use sunakku_common::menu::{Consumes, Item, Menu, ModifierGroup};
-use sunakku_common::money::{Currency, Minor};
-use sunakku_common::order::{StockLevel, sellable};
 use sunakku_common::problem::Problem;
-use sunakku_common::text::Languages;
 
-use super::SITE;
-use crate::app::AppState;
-
-/// The menu that the site sells by, and its answers ready to send.
-pub(crate) struct MenuSnapshot {
-    pub(crate) menu: Menu,
-    /// Position of every item by its code.
-    pub(crate) index: HashMap<String, usize>,
-    /// By language: the stock version that the answer shows, and the answer.
-    rendered: Mutex<HashMap<Languages, (u64, Rendered)>>,
-}
-
-#[derive(Clone)]
-struct Rendered {
-    body: Bytes,
-    etag: HeaderValue,
-}
-
-/// Lists of languages for which answers are kept; more begin anew.
-const RENDERED_MAX: usize = 32;
-
-/// The menu.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub(super) struct MenuAnswer {
-    /// Counts up with every published change.
-    version: u64,
-    /// Of all prices.
-    currency: Currency,
-    /// The part of the day that decides what is offered; null when all is offered all day.
-    daypart: Option<String>,
-    /// In the order in which guests see them.
-    categories: Vec<CategoryAnswer>,
-    /// In the order in which guests see them.
-    items: Vec<ItemAnswer>,
-}
-
-/// A group of items.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-struct CategoryAnswer {
-    id: String,
-    name: String,
-}
-
-/// Something that can be ordered.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-struct ItemAnswer {
-    id: String,
-    name: String,
-    category: String,
-    /// Of one without options, minor units.
-    price: Minor,
-    /// Included in the price, hundredths of a percent (700 = 7 %).
-    tax_rate: u32,
-    allergens: Vec<String>,
-    station: String,
-    image: Option<String>,
-    /// Units of each SKU that one takes.
-    consumes: Consumes,
-    modifiers: Vec<ModifierAnswer>,
-    /// How many can be sold; null without limit.
-    stock: Option<u64>,
-    /// Whether it can be ordered now.
-    available: bool,
-}
-
-/// A choice within an item.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-struct ModifierAnswer {
-    id: String,
-    name: String,
-    /// Options to choose at least.
-    min: u32,
-    /// Options to choose at most.
-    max: u32,
-    options: Vec<OptionAnswer>,
-}
-
-/// An option of a choice.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-struct OptionAnswer {
-    id: String,
-    name: String,
-    /// Added to the item's price, minor units.
-    price: Minor,
-    allergens: Vec<String>,
-    /// Units of each SKU that one takes.
-    consumes: Consumes,
-    /// Whether it can be chosen now.
-    available: bool,
-}
+use super::shared::SITE;
+use crate::menu::{MenuAnswer, Rendered};
+use crate::state::AppState;
 
 /// The menu in the reader's language, with live stock.
 #[utoipa::path(
@@ -121,7 +24,8 @@ pub(super) async fn menu(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(SITE)?;
-    let Rendered { body, etag } = state.rendered_menu(languages(&headers))?;
+    let (menu, live) = (&state.inner.menu, &state.inner.live);
+    let Rendered { body, etag } = menu.render(live, languages(&headers))?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| *value == etag);
@@ -140,134 +44,4 @@ pub(super) async fn menu(
         HeaderValue::from_static("private, no-cache"),
     );
     Ok(response)
-}
-
-impl AppState {
-    fn rendered_menu(&self, languages: Languages) -> Result<Rendered, Problem> {
-        let snapshot = &self.inner.menu;
-        // A panic while holding the lock leaves at worst an answer out of the cache.
-        let lock = || {
-            snapshot
-                .rendered
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        };
-        let version = self.inner.live.with_stock(|stock| stock.version);
-        if let Some((shown, rendered)) = lock().get(&languages)
-            && *shown == version
-        {
-            return Ok(rendered.clone());
-        }
-        let (version, answer) = self.inner.live.with_stock(|stock| {
-            let level = |sku: &str| stock.levels.get(sku).copied();
-            (stock.version, snapshot.answer(&languages, level))
-        });
-        let body = serde_json::to_vec(&answer).map_err(|_| Problem::internal())?;
-        let digest = Sha256::digest(&body);
-        let tag: String = digest[..12]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let etag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|_| Problem::internal())?;
-        let rendered = Rendered {
-            body: Bytes::from(body),
-            etag,
-        };
-        let mut cache = lock();
-        if cache.len() >= RENDERED_MAX {
-            cache.clear();
-        }
-        cache.insert(languages, (version, rendered.clone()));
-        Ok(rendered)
-    }
-}
-
-impl MenuSnapshot {
-    pub(crate) fn new(menu: Menu) -> Self {
-        Self {
-            index: menu.index(),
-            menu,
-            rendered: Mutex::default(),
-        }
-    }
-
-    fn answer(
-        &self,
-        languages: &Languages,
-        level: impl Fn(&str) -> Option<StockLevel>,
-    ) -> MenuAnswer {
-        let menu = &self.menu;
-        let categories = menu.categories.iter().map(|category| CategoryAnswer {
-            id: category.id.clone(),
-            name: category.name.pick(languages).to_owned(),
-        });
-        MenuAnswer {
-            version: menu.version,
-            currency: menu.currency.clone(),
-            daypart: None,
-            categories: categories.collect(),
-            items: menu
-                .items
-                .iter()
-                .map(|item| item_answer(item, languages, &level))
-                .collect(),
-        }
-    }
-}
-
-fn item_answer(
-    item: &Item,
-    languages: &Languages,
-    level: impl Fn(&str) -> Option<StockLevel>,
-) -> ItemAnswer {
-    let modifiers: Vec<ModifierAnswer> = item
-        .modifiers
-        .iter()
-        .map(|group| modifier_answer(group, languages, &level))
-        .collect();
-    let stock = sellable(&item.consumption(), &level);
-    let choosable = modifiers.iter().all(|group| {
-        group
-            .options
-            .iter()
-            .filter(|option| option.available)
-            .count()
-            >= group.min as usize
-    });
-    ItemAnswer {
-        id: item.id.clone(),
-        name: item.name.pick(languages).to_owned(),
-        category: item.category.clone(),
-        price: item.price,
-        tax_rate: item.tax_rate,
-        allergens: item.allergens.clone(),
-        station: item.station.clone(),
-        image: item.image.clone(),
-        consumes: item.consumption(),
-        modifiers,
-        stock,
-        available: item.available && choosable && stock != Some(0),
-    }
-}
-
-fn modifier_answer(
-    group: &ModifierGroup,
-    languages: &Languages,
-    level: impl Fn(&str) -> Option<StockLevel>,
-) -> ModifierAnswer {
-    let options = group.options.iter().map(|option| OptionAnswer {
-        id: option.id.clone(),
-        name: option.name.pick(languages).to_owned(),
-        price: option.price,
-        allergens: option.allergens.clone(),
-        consumes: option.consumption(),
-        available: option.available && sellable(&option.consumption(), &level) != Some(0),
-    });
-    ModifierAnswer {
-        id: group.id.clone(),
-        name: group.name.pick(languages).to_owned(),
-        min: group.min,
-        max: group.max,
-        options: options.collect(),
-    }
 }

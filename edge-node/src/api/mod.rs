@@ -6,6 +6,7 @@ mod menu;
 mod orders;
 mod queue;
 mod session;
+mod shared;
 mod stock;
 mod sync;
 mod tickets;
@@ -14,11 +15,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use sunakku_common::claims::Role;
-use sunakku_common::event::By;
-use sunakku_common::http::{Caller, Json, measure, panicked, unknown_method, unknown_path};
+use sunakku_common::http::{measure, panicked, unknown_method, unknown_path};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,18 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::app::AppState;
-use crate::store::Freshness;
-
-pub(crate) use menu::MenuSnapshot;
-
-/// Tells a repeated request apart from the first: its answer is the first one's.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// Everyone who works at the site.
-const STAFF: &[Role] = &[Role::Kitchen, Role::Manager];
-/// Everyone and everything at the site.
-const SITE: &[Role] = &[Role::Kiosk, Role::Kitchen, Role::Manager];
+use crate::state::AppState;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -135,32 +122,6 @@ async fn explain_timeout(response: Response) -> Response {
         "The request took too long. Send it again with the same Idempotency-Key.",
     )
     .into_response()
-}
-
-/// Who a change is attributed to.
-fn by(caller: &Caller) -> By {
-    let device = (caller.0.role == Role::Kiosk).then(|| caller.0.sub.clone());
-    By {
-        actor: caller.0.sub.clone(),
-        device,
-    }
-}
-
-/// An answer that says when it is that of an earlier request.
-fn fresh<T: serde::Serialize>(body: T, freshness: Freshness) -> Response {
-    let mut response = Json(body).into_response();
-    if freshness == Freshness::Replayed {
-        response
-            .headers_mut()
-            .insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
-}
-
-/// 409: not from the state in which it is.
-fn illegal_transition(state: &str, why: Option<String>) -> Problem {
-    let why = why.unwrap_or_else(|| "this step does not lead out of its state".to_owned());
-    Problem::conflict("illegal-transition", format!("It is {state}: {why}.")).with("state", state)
 }
 
 #[cfg(test)]

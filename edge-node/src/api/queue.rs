@@ -4,9 +4,9 @@ use axum::extract::State;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
 
-use super::STAFF;
-use crate::app::AppState;
+use super::shared::STAFF;
 use crate::queue::QueueStatus;
+use crate::state::AppState;
 
 /// How the queue stands.
 #[utoipa::path(

@@ -7,7 +7,7 @@ use sunakku_common::http::{Json, Session, SignIn};
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
 
-use crate::app::AppState;
+use crate::state::AppState;
 
 /// A hash that no password fits, so that an unknown user takes as long as a wrong password.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3VuYWtrdS1ub2JvZHktMDAx$\

@@ -11,8 +11,8 @@ use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_ke
 use sunakku_common::order::StockLevel;
 use sunakku_common::problem::Problem;
 
-use super::{SITE, STAFF, by, fresh};
-use crate::app::AppState;
+use super::shared::{SITE, STAFF, by, fresh};
+use crate::state::AppState;
 use crate::store::{Operation, StockMove, StockMoving, StockRow};
 
 /// Units that can be added or taken at once.

@@ -9,8 +9,8 @@ use sunakku_common::http::{Caller, Json};
 use sunakku_common::ids::Epoch;
 use sunakku_common::problem::Problem;
 
-use super::STAFF;
-use crate::app::AppState;
+use super::shared::STAFF;
+use crate::state::AppState;
 use crate::store::StoreError;
 
 /// How the log stands, here and at the hub.

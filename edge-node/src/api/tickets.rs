@@ -13,8 +13,8 @@ use sunakku_common::state::TicketState;
 use sunakku_common::text::Languages;
 
 use super::orders::LineAnswer;
-use super::{STAFF, by, fresh, illegal_transition};
-use crate::app::AppState;
+use super::shared::{STAFF, by, fresh, illegal_transition};
+use crate::state::AppState;
 use crate::store::{Operation, Step, TicketMove, TicketRecord};
 
 /// A ticket as cooks see it.

@@ -203,16 +203,11 @@ impl LiveReader {
                 }
             });
         }
-        let event = LiveEvent {
-            epoch,
-            seq: entry.seq,
-            frames: told.frames,
-        };
+        let (seq, frames) = (entry.seq, told.frames);
+        // The place first: who begins to listen after the event was sent then finds it there.
+        self.live.position.send_replace(Position { epoch, seq });
+        let event = LiveEvent { epoch, seq, frames };
         let _listeners = self.live.events.send(Arc::new(event));
-        self.live.position.send_replace(Position {
-            epoch,
-            seq: entry.seq,
-        });
     }
 }
 

@@ -91,6 +91,8 @@ impl Tail {
             return Tailed::Lost { first_kept };
         }
         self.after += entries.len() as u64;
+        // What is told now must not be told again under the same sequence.
+        self.store.note_seq(self.epoch, self.after);
         Tailed::Entries(entries)
     }
 

@@ -10,9 +10,15 @@ pub enum StoreError {
     /// same request under the same key finds out.
     #[error("redis is away")]
     Unavailable(#[source] redis::RedisError),
+    /// Redis answered that it cannot do it, and would answer so again.
+    #[error("redis refuses")]
+    Refused(#[source] redis::RedisError),
     /// The store has lost its data; it is about to be given a new epoch.
     #[error("the store has no epoch")]
     Unborn,
+    /// The store holds less than it had answered for; it is about to begin a new epoch.
+    #[error("the store was set back")]
+    SetBack,
     /// The idempotency key belongs to another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -24,13 +30,23 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed shortly.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unborn)
+        matches!(self, Self::Unavailable(_) | Self::Unborn | Self::SetBack)
     }
 }
 
 impl From<redis::RedisError> for StoreError {
     fn from(error: redis::RedisError) -> Self {
-        Self::Unavailable(error)
+        // An answer of the server's own is no lost one: the same command would only fail again.
+        let passing = error.is_io_error()
+            || error.is_timeout()
+            || error.is_connection_dropped()
+            || error.is_connection_refusal()
+            || matches!(error.code(), Some("LOADING" | "BUSY" | "TRYAGAIN"));
+        if passing {
+            Self::Unavailable(error)
+        } else {
+            Self::Refused(error)
+        }
     }
 }
 
@@ -43,7 +59,10 @@ impl From<serde_json::Error> for StoreError {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Unborn => {
+            StoreError::Unavailable(_)
+            | StoreError::Refused(_)
+            | StoreError::Unborn
+            | StoreError::SetBack => {
                 tracing::warn!(error = %Chain(&error), "store unavailable");
                 Self::unavailable(
                     "store-unavailable",

@@ -98,8 +98,20 @@ fn entries(ids: Vec<redis::streams::StreamId>) -> Vec<LogEntry> {
 }
 
 impl Store {
-    /// Where the log stands; `Unborn` when the store has no epoch.
+    /// Where the log stands; `Unborn` when the store has no epoch, `SetBack` when it holds less
+    /// than was seen of it.
     pub async fn head(&self) -> Result<Head, StoreError> {
+        // Looked up before the question is sent: meanwhile more may be seen.
+        let seen = self.inner.life.seen();
+        let head = self.read_head().await?;
+        if seen.is_lost_at(head) {
+            return Err(StoreError::SetBack);
+        }
+        self.inner.life.note_seq(head.epoch, head.seq);
+        Ok(head)
+    }
+
+    pub(super) async fn read_head(&self) -> Result<Head, StoreError> {
         let mut command = redis::cmd("HMGET");
         command
             .arg(self.keys().meta())
@@ -185,6 +197,14 @@ impl Store {
 
     /// How far the hub has committed the present epoch; `None` when it never answered.
     pub async fn hub_cursor(&self) -> Result<Option<HubCursor>, StoreError> {
+        let present = *self.epoch().borrow();
+        self.hub_cursor_in(present).await
+    }
+
+    pub(super) async fn hub_cursor_in(
+        &self,
+        wanted: Epoch,
+    ) -> Result<Option<HubCursor>, StoreError> {
         let mut command = redis::cmd("HMGET");
         command
             .arg(self.keys().cursor("hub"))
@@ -193,11 +213,10 @@ impl Store {
             .arg("chain");
         let (epoch, seq, chain): (Option<String>, Option<u64>, Option<String>) =
             command.query_async(&mut self.connection()).await?;
-        let present = *self.inner.epoch.borrow();
         let epoch: Option<Epoch> = epoch.and_then(|epoch| epoch.parse().ok());
         let chain: Option<Chain> = chain.and_then(|chain| chain.parse().ok());
         Ok(match (epoch, seq, chain) {
-            (Some(epoch), Some(seq), Some(chain)) if epoch == present => {
+            (Some(epoch), Some(seq), Some(chain)) if epoch == wanted => {
                 Some(HubCursor { seq, chain })
             }
             _ => None,
@@ -252,6 +271,17 @@ impl Store {
         reason: &str,
         keep_old_log: Duration,
     ) -> Result<(), StoreError> {
+        let _nobody_else = self.inner.life.beginning.lock().await;
+        self.begin_epoch(ended, first, reason, keep_old_log).await
+    }
+
+    pub(super) async fn begin_epoch(
+        &self,
+        ended: Epoch,
+        first: u64,
+        reason: &str,
+        keep_old_log: Duration,
+    ) -> Result<(), StoreError> {
         let keys = self.keys();
         let more_keys = [keys.old_log(ended), keys.cursor("hub")];
         let args = [
@@ -266,7 +296,9 @@ impl Store {
             .run(script, &Operation::system("edge"), &more_keys, &args)
             .await?;
         let epoch = reply.rest.first().and_then(|epoch| epoch.parse().ok());
-        self.note_life(epoch.ok_or_else(|| reply.unexpected())?);
+        let epoch = epoch.ok_or_else(|| reply.unexpected())?;
+        self.inner.life.note_epoch(epoch);
+        self.inner.life.note_seq(epoch, reply.head);
         Ok(())
     }
 

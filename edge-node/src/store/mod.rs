@@ -8,6 +8,7 @@
 mod durability;
 mod error;
 mod keys;
+mod life;
 mod log;
 mod orders;
 mod record;
@@ -25,11 +26,12 @@ use sha2::{Digest as _, Sha256};
 use sunakku_common::event::{By, timestamp};
 use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::menu::Seed;
-use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub use durability::Unsafe;
 pub(crate) use error::Chain as ErrorChain;
 pub use error::StoreError;
+pub(crate) use life::Care;
 pub use log::{Anchor, Head, HubCursor, LogEntry};
 pub use orders::{Close, NewOrder, OrderCounts, OrderFilter, Placing, Step};
 pub use record::{OrderRecord, TicketRecord};
@@ -37,6 +39,7 @@ pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
 
 use keys::Keys;
+use life::Life;
 use scripts::Scripts;
 
 /// How long one command may take. A slow disk was seen to stall an fsync for over a second, so
@@ -44,6 +47,8 @@ use scripts::Scripts;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a whole operation may take, resends included, before the caller is told to come again.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+/// Pause before an operation is sent again.
+const RESEND_PAUSE: Duration = Duration::from_millis(50);
 /// How long records of orders and idempotency keys are kept.
 const RECORD_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the key of an operation without a key of its caller's is kept: it only spans resends.
@@ -62,7 +67,7 @@ struct Inner {
     site: SiteId,
     scripts: Scripts,
     log_budget_bytes: u64,
-    epoch: watch::Sender<Epoch>,
+    life: Life,
 }
 
 /// Names one change for as long as it may be asked for again.
@@ -120,6 +125,8 @@ pub enum Freshness {
 pub(crate) struct Reply {
     word: String,
     rest: Vec<String>,
+    /// The last sequence of the log after it.
+    head: u64,
 }
 
 impl Store {
@@ -152,13 +159,19 @@ impl Store {
             site: site.clone(),
             scripts: Scripts::new(),
             log_budget_bytes,
-            epoch: watch::Sender::new(Epoch(uuid::Uuid::nil())),
+            life: Life::new(),
         };
         let store = Self {
             inner: Arc::new(inner),
         };
-        store.init(seed).await?;
-        Ok(store)
+        loop {
+            match store.init(seed).await {
+                Err(error) if error.is_passing() => {
+                    tracing::warn!(error = %ErrorChain(&error), "waiting for redis");
+                }
+                done => return done.map(|()| store),
+            }
+        }
     }
 
     /// Gives a store without epoch a new one, seeds what was never seeded, and notices when
@@ -181,27 +194,14 @@ impl Store {
             .await?;
         let epoch = reply.rest.first().and_then(|epoch| epoch.parse().ok());
         let epoch = epoch.ok_or_else(|| StoreError::Unreadable("the epoch".to_owned()))?;
-        self.note_life(epoch);
+        self.inner.life.note_epoch(epoch);
+        self.inner.life.note_seq(epoch, reply.head);
         Ok(())
-    }
-
-    /// Takes note of the store's epoch; a change of it is told to all readers of the log.
-    pub(crate) fn note_life(&self, epoch: Epoch) {
-        self.inner.epoch.send_if_modified(|known| {
-            let changed = *known != epoch;
-            *known = epoch;
-            changed
-        });
     }
 
     /// The site that the store belongs to.
     pub fn site(&self) -> &SiteId {
         &self.inner.site
-    }
-
-    /// The present epoch, and word of a new one.
-    pub fn epoch(&self) -> watch::Receiver<Epoch> {
-        self.inner.epoch.subscribe()
     }
 
     /// A connection of its own for blocking reads, which must not hold up other commands.
@@ -236,8 +236,32 @@ impl Store {
         Ok(started.elapsed())
     }
 
-    /// Runs a script; resends it under the same key when its answer was lost.
+    /// Runs a script; sends it again under the same key when its answer was lost, and when the
+    /// store is about to begin a new epoch.
     async fn run(
+        &self,
+        script: &Script,
+        operation: &Operation,
+        keys: &[String],
+        args: &[String],
+    ) -> Result<Reply, StoreError> {
+        let deadline = Instant::now() + OPERATION_TIMEOUT;
+        loop {
+            let once = self.run_once(script, operation, keys, args);
+            let once = tokio::time::timeout_at(deadline, once).await;
+            let error = match once.unwrap_or_else(|_| Err(no_answer_in_time())) {
+                Err(error) if error.is_passing() => error,
+                done => return done,
+            };
+            if deadline < Instant::now() + RESEND_PAUSE {
+                return Err(error);
+            }
+            tracing::debug!(error = %ErrorChain(&error), "resending");
+            tokio::time::sleep(RESEND_PAUSE).await;
+        }
+    }
+
+    async fn run_once(
         &self,
         script: &Script,
         operation: &Operation,
@@ -250,34 +274,26 @@ impl Store {
             RESEND_LIFE
         };
         let by = serde_json::to_string(&operation.by)?;
+        let seen = self.inner.life.seen();
         let mut call = script.prepare_invoke();
         call.key(self.keys().meta()).key(self.keys().log());
         call.key(self.keys().idempotency(&operation.key)).key(keys);
         call.arg(timestamp(self.now())).arg(&operation.fingerprint);
         call.arg(life.as_secs()).arg(by).arg(args);
-        let deadline = tokio::time::Instant::now() + OPERATION_TIMEOUT;
-        let answer: Vec<String> = loop {
-            match call.invoke_async(&mut self.connection()).await {
-                Ok(answer) => break answer,
-                Err(error) if is_final(&error) || tokio::time::Instant::now() >= deadline => {
-                    return Err(error.into());
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "resending");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            }
-        };
-        let mut answer = answer.into_iter();
-        let word = answer.next().unwrap_or_default();
-        match word.as_str() {
-            "unborn" => Err(StoreError::Unborn),
-            "reused" => Err(StoreError::KeyReused),
-            _ => Ok(Reply {
-                word,
-                rest: answer.collect(),
-            }),
+        call.arg(seen.epoch.to_string()).arg(seen.seq);
+        let mut rest: Vec<String> = call.invoke_async(&mut self.connection()).await?;
+        let head = rest.pop().and_then(|head| head.parse().ok()).unwrap_or(0);
+        if rest.is_empty() {
+            return Err(StoreError::Unreadable("an empty answer".to_owned()));
         }
+        let word = rest.remove(0);
+        match word.as_str() {
+            "unborn" => return Err(StoreError::Unborn),
+            "set-back" => return Err(StoreError::SetBack),
+            "reused" => return Err(StoreError::KeyReused),
+            _ => self.inner.life.note_seq(seen.epoch, head),
+        }
+        Ok(Reply { word, rest, head })
     }
 
     /// The edge's clock.
@@ -286,14 +302,9 @@ impl Store {
     }
 }
 
-/// Whether the same command would only fail again: an answer of the server's own, not a lost one.
-fn is_final(error: &redis::RedisError) -> bool {
-    let passing = error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_connection_refusal()
-        || matches!(error.code(), Some("LOADING" | "BUSY" | "TRYAGAIN"));
-    !passing
+fn no_answer_in_time() -> StoreError {
+    let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    StoreError::Unavailable(late.into())
 }
 
 impl Reply {

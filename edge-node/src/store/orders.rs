@@ -81,6 +81,7 @@ impl Store {
         order: &NewOrder,
     ) -> Result<Placing, StoreError> {
         let (keys, id) = (self.keys(), order.details.id);
+        let day = order.details.business_day;
         let more_keys = [
             keys.order(id),
             keys.open_orders(),
@@ -88,7 +89,7 @@ impl Store {
             keys.unrouted(),
             keys.stock(),
             keys.suspended(),
-            keys.numbers(order.details.business_day),
+            keys.numbers(day),
         ];
         let mut args = vec![
             id.to_string(),
@@ -96,6 +97,7 @@ impl Store {
             serde_json::to_string(&operation.key)?,
             self.inner.log_budget_bytes.to_string(),
             RECORD_LIFE.as_secs().to_string(),
+            self.inner.life.last_number(day).to_string(),
         ];
         for (sku, units) in &order.claims {
             args.extend([sku.clone(), units.to_string()]);
@@ -107,6 +109,7 @@ impl Store {
                 let first_id: OrderId = first_id.parse().map_err(|_| unreadable_answer())?;
                 let number = number.parse().map_err(|_| unreadable_answer())?;
                 let details = if first_id == id {
+                    self.inner.life.note_number(day, number);
                     order.details.clone()
                 } else {
                     self.order(first_id)

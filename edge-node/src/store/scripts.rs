@@ -1,4 +1,4 @@
-//! The scripts, each with the shared part in front.
+//! The scripts, each with the shared part in front and the log's head behind its answer.
 
 use redis::Script;
 
@@ -19,8 +19,9 @@ macro_rules! script {
     ($name:literal) => {
         Script::new(concat!(
             include_str!("scripts/lib.lua"),
-            "\n",
-            include_str!(concat!("scripts/", $name, ".lua"))
+            "\nlocal function step()\n",
+            include_str!(concat!("scripts/", $name, ".lua")),
+            "\nend\nreturn with_head(step())\n"
         ))
     };
 }

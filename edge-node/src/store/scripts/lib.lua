@@ -4,14 +4,18 @@
 -- KEYS[3] idem    record of this operation's key, kept for ARGV[3] seconds
 -- ARGV[1] now     RFC 3339                           ARGV[2] print fingerprint of the request
 -- ARGV[4] by      JSON: who does it
+-- The last two of ARGV are taken off here: epoch and last sequence that the caller has seen.
 --
 -- Every script answers a list of strings whose first is a word: `ok` (done now), `again` (done
 -- before under this key; the rest is the first answer), `reused` (the key belongs to another
--- request), `unborn` (the store has no epoch), or a refusal of its own. Only `ok` changed
--- anything. All of a script is one transaction in the append-only file.
+-- request), `unborn` (the store has no epoch), `set-back` (the store holds less than the caller
+-- has seen of it), or a refusal of its own. Only `ok` changed anything. The last of the list is
+-- the log's last sequence. All of a script is one transaction in the append-only file.
 
 local meta, log = KEYS[1], KEYS[2]
 local now, by = ARGV[1], ARGV[4]
+local seen_seq = tonumber(table.remove(ARGV))
+local seen_epoch = table.remove(ARGV)
 
 -- What an entry takes in memory beside its body, roughly; for the log's budget.
 local ENTRY_OVERHEAD = 160
@@ -27,8 +31,12 @@ end
 
 -- The answer that makes anything further needless, or nil.
 local function settled()
-    if redis.call('HEXISTS', meta, 'epoch') == 0 then
+    local epoch, seq = unpack(redis.call('HMGET', meta, 'epoch', 'seq'))
+    if not epoch then
         return { 'unborn' }
+    end
+    if epoch ~= seen_epoch or tonumber(seq) < seen_seq then
+        return { 'set-back' }
     end
     local kept = redis.call('GET', KEYS[3])
     if not kept then
@@ -45,6 +53,11 @@ end
 
 local function remember(answer)
     redis.call('SET', KEYS[3], cmsgpack.pack({ ARGV[2], answer }), 'EX', ARGV[3])
+    return answer
+end
+
+local function with_head(answer)
+    table.insert(answer, redis.call('HGET', meta, 'seq') or '0')
     return answer
 end
 

@@ -2,7 +2,7 @@
 -- KEYS: 4 order hash, 5 open zset, 6 orders zset, 7 unrouted zset, 8 stock hash,
 --       9 suspended set, 10 numbers counter of the business day
 -- ARGV: 5 order id, 6 details JSON, 7 key as JSON, 8 log budget bytes, 9 record's life seconds,
---       10.. pairs of SKU and units
+--       10 last number of the day that the caller knows, 11.. pairs of SKU and units
 -- Answers: ok, order id, number | log-full | short, then SKU, on hand ('' uncounted),
 -- suspended (0/1) of every SKU that the order claims.
 -- Invariants: no count goes below zero; a refused order changes nothing, its key stays free.
@@ -18,7 +18,7 @@ if tonumber(redis.call('HGET', meta, 'bytes')) >= tonumber(ARGV[8]) then
 end
 
 local levels, short = { 'short' }, false
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
     local on_hand = redis.call('HGET', stock, ARGV[i])
     local off = redis.call('SISMEMBER', suspended, ARGV[i])
     table.insert(levels, ARGV[i])
@@ -33,7 +33,7 @@ if short then
 end
 
 local changes, taken = {}, {}
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
     local sku, units = ARGV[i], ARGV[i + 1]
     if redis.call('HEXISTS', stock, sku) == 1 then
         local left = redis.call('HINCRBY', stock, sku, '-' .. units)
@@ -43,6 +43,10 @@ for i = 10, #ARGV, 2 do
 end
 
 local number = redis.call('INCR', KEYS[10])
+if number <= tonumber(ARGV[10]) then
+    -- The store was set back; the guests who hold the numbers since then were not.
+    number = redis.call('INCRBY', KEYS[10], ARGV[10] + 1 - number)
+end
 redis.call('EXPIRE', KEYS[10], ARGV[9])
 local place = redis.call('HINCRBY', meta, 'orders', 1)
 redis.call('HSET', order, 'id', id, 'number', number, 'state', 'placed', 'place', place,

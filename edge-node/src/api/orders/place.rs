@@ -1,0 +1,220 @@
+//! Taking orders.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use chrono::TimeDelta;
+use sunakku_common::business_day::business_day;
+use sunakku_common::claims::Role;
+use sunakku_common::http::{Caller, Json, idempotency_key, languages};
+use sunakku_common::ids::OrderId;
+use sunakku_common::order::{OrderDetails, OrderFault, OrderRequest, Priced, ShortItem};
+use sunakku_common::problem::Problem;
+use sunakku_common::sync::MAX_ORDER_BYTES;
+
+use super::answer::OrderAnswer;
+use crate::api::shared::{by, fresh};
+use crate::metrics as names;
+use crate::state::AppState;
+use crate::store::{Freshness, NewOrder, Operation, Placing, StoreError};
+
+/// Take an order: its stock, its number and its place in the log in one step, on disk before
+/// the answer.
+#[utoipa::path(
+    post, path = "/v1/orders", tag = "orders", request_body = OrderRequest,
+    params(("Idempotency-Key" = String, Header, description = "The same for every try of the same order")),
+    responses(
+        (status = 201, body = OrderAnswer),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 409, description = "`out-of-stock` with `items`, or `price-changed` with `total`", body = Problem),
+        (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(in crate::api) async fn place(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    request: Result<Json<OrderRequest>, Problem>,
+) -> Result<Response, Problem> {
+    let started = std::time::Instant::now();
+    let placed = place_order(&state, &caller, &headers, request).await;
+    metrics::histogram!(names::ORDER_ACCEPT_DURATION).record(started.elapsed().as_secs_f64());
+    if let Err(problem) = &placed {
+        count_refusal(problem);
+    }
+    placed
+}
+
+async fn place_order(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: Result<Json<OrderRequest>, Problem>,
+) -> Result<Response, Problem> {
+    caller.require(&[Role::Kiosk, Role::Manager])?;
+    let key = idempotency_key(headers)?.ok_or_else(|| {
+        Problem::bad_request(
+            "idempotency-key-missing",
+            "Send an Idempotency-Key header, such as a UUID, and the same one when you try the \
+             same order again.",
+        )
+    })?;
+    let Json(request) = request.map_err(|mut problem| {
+        if problem.slug() == "invalid-body" {
+            problem.kind = "urn:sunakku:problem:invalid-order".to_owned();
+            problem.title = "invalid order".to_owned();
+        }
+        problem
+    })?;
+    let operation = Operation::new(Some(key), by(caller), &("place", &request));
+    let (order, priced) = match new_order(state, &request) {
+        Ok(priced) => priced,
+        // The menu may have changed since the first try: what was taken then stays taken.
+        Err(problem) => return replay(state, &operation, headers).await?.ok_or(problem),
+    };
+    let placing = state
+        .inner
+        .store
+        .place(&operation, &order)
+        .await
+        .inspect_err(count_mismatch)?;
+    match placing {
+        Placing::Placed {
+            details,
+            number,
+            freshness,
+        } => {
+            if freshness == Freshness::New {
+                let channel = details.channel.as_str();
+                metrics::counter!(names::ORDERS_ACCEPTED, "channel" => channel).increment(1);
+            }
+            Ok(created(*details, number, freshness, headers))
+        }
+        Placing::Short(levels) => Err(out_of_stock(
+            priced.short_items(|sku| levels.get(sku).copied()),
+        )),
+        Placing::LogFull => Err(Problem::unavailable(
+            "log-full",
+            "This site has been cut off from its hub for so long that its log is full. No order \
+             was lost; ask the site's manager to mend the line.",
+        )),
+    }
+}
+
+fn created(
+    details: OrderDetails,
+    number: u32,
+    freshness: Freshness,
+    headers: &HeaderMap,
+) -> Response {
+    let outcome = if freshness == Freshness::New {
+        "first"
+    } else {
+        "replayed"
+    };
+    metrics::counter!(names::IDEMPOTENCY, "outcome" => outcome).increment(1);
+    let location = format!("/v1/orders/{}", details.id);
+    let answer = OrderAnswer::placed(details, number, &languages(headers));
+    let location = [(axum::http::header::LOCATION, location)];
+    (StatusCode::CREATED, location, fresh(answer, freshness)).into_response()
+}
+
+/// The first answer to this request, when there was one.
+async fn replay(
+    state: &AppState,
+    operation: &Operation,
+    headers: &HeaderMap,
+) -> Result<Option<Response>, Problem> {
+    let placed = state
+        .inner
+        .store
+        .placed_before(operation)
+        .await
+        .inspect_err(count_mismatch)?;
+    Ok(placed.map(|(details, number)| created(details, number, Freshness::Replayed, headers)))
+}
+
+fn count_mismatch(error: &StoreError) {
+    if matches!(error, StoreError::KeyReused) {
+        metrics::counter!(names::IDEMPOTENCY, "outcome" => "mismatch").increment(1);
+    }
+}
+
+fn count_refusal(problem: &Problem) {
+    let reason = match problem.slug() {
+        known @ ("out-of-stock" | "price-changed" | "log-full") => known.to_owned(),
+        _ if problem.status >= 500 => "unavailable".to_owned(),
+        _ => "invalid-order".to_owned(),
+    };
+    metrics::counter!(names::ORDERS_REFUSED, "reason" => reason).increment(1);
+}
+
+/// The order that a request asks for, priced by the menu.
+fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Priced), Problem> {
+    let shared = &state.inner;
+    let now = shared.store.now();
+    let (menu, site) = (&shared.menu, &shared.config.site);
+    let priced = request.price(&menu.menu, &menu.index, &shared.config.orders, now);
+    let priced = priced.map_err(explain)?;
+    let preparation = TimeDelta::seconds(i64::from(priced.preparation_seconds));
+    let day = business_day(now, site.time_zone, site.business_day_starts);
+    let details = OrderDetails {
+        id: OrderId::new(),
+        channel: request.channel,
+        service: request.service,
+        avoid: request.avoid.clone(),
+        lines: priced.lines.clone(),
+        total: priced.total,
+        currency: menu.menu.currency.clone(),
+        placed_at: now,
+        pickup_at: request.pickup_at,
+        ready_estimate_at: request.pickup_at.unwrap_or(now + preparation).max(now),
+        preparation_seconds: priced.preparation_seconds,
+        business_day: day,
+        menu_version: menu.menu.version,
+    };
+    let size = serde_json::to_string(&details).map_or(usize::MAX, |text| text.len());
+    if size > MAX_ORDER_BYTES {
+        let what = format!("the order takes {size} bytes, at most {MAX_ORDER_BYTES} are taken");
+        return Err(explain(OrderFault::Invalid {
+            path: "lines".to_owned(),
+            what,
+        }));
+    }
+    let claims = priced.claims.clone();
+    Ok((NewOrder { details, claims }, priced))
+}
+
+fn explain(fault: OrderFault) -> Problem {
+    match fault {
+        OrderFault::Invalid { path, what } => {
+            Problem::unprocessable("invalid-order", format!("{path}: {what}")).with("path", path)
+        }
+        OrderFault::Unavailable(items) => out_of_stock(items),
+        OrderFault::PriceChanged { total } => Problem::conflict(
+            "price-changed",
+            format!("The order costs {total} now. Show the guest the new total and send it again."),
+        )
+        .with("total", total),
+    }
+}
+
+fn out_of_stock(items: Vec<ShortItem>) -> Problem {
+    let words: Vec<String> = items
+        .iter()
+        .map(|short| {
+            format!(
+                "{} of {} \"{}\"",
+                short.available, short.requested, short.item
+            )
+        })
+        .collect();
+    let detail = format!(
+        "Only {} left. Nothing was ordered; change it and try again.",
+        words.join(", ")
+    );
+    // A list of plain records always serialises.
+    let items = serde_json::to_value(items).unwrap_or_default();
+    Problem::conflict("out-of-stock", detail).with("items", items)
+}

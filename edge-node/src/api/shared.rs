@@ -1,0 +1,44 @@
+//! What the routes have in common.
+
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse as _, Response};
+use sunakku_common::claims::Role;
+use sunakku_common::event::By;
+use sunakku_common::http::{Caller, Json};
+use sunakku_common::problem::Problem;
+
+use crate::store::Freshness;
+
+/// Tells a repeated request apart from the first: its answer is the first one's.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Everyone who works at the site.
+pub(super) const STAFF: &[Role] = &[Role::Kitchen, Role::Manager];
+/// Everyone and everything at the site.
+pub(super) const SITE: &[Role] = &[Role::Kiosk, Role::Kitchen, Role::Manager];
+
+/// Who a change is attributed to.
+pub(super) fn by(caller: &Caller) -> By {
+    let device = (caller.0.role == Role::Kiosk).then(|| caller.0.sub.clone());
+    By {
+        actor: caller.0.sub.clone(),
+        device,
+    }
+}
+
+/// An answer that says when it is that of an earlier request.
+pub(super) fn fresh<T: serde::Serialize>(body: T, freshness: Freshness) -> Response {
+    let mut response = Json(body).into_response();
+    if freshness == Freshness::Replayed {
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// 409: not from the state in which it is.
+pub(super) fn illegal_transition(state: &str, why: Option<String>) -> Problem {
+    let why = why.unwrap_or_else(|| "this step does not lead out of its state".to_owned());
+    Problem::conflict("illegal-transition", format!("It is {state}: {why}.")).with("state", state)
+}

@@ -1,0 +1,66 @@
+//! What the edge's handlers and tasks share.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chrono::TimeDelta;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sunakku_common::claims::{Signer, Verifier};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::log::Live;
+use crate::menu::MenuSnapshot;
+use crate::queue::Queue;
+use crate::store::{OrderCounts, Store};
+use crate::sync::SyncStatus;
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) inner: Arc<Shared>,
+}
+
+/// See [`AppState`].
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) menu: MenuSnapshot,
+    pub(crate) live: Live,
+    pub(crate) queue: Queue,
+    pub(crate) nats: async_nats::Client,
+    pub(crate) sync: watch::Receiver<SyncStatus>,
+    pub(crate) health: watch::Receiver<Health>,
+    pub(crate) signer: Signer,
+    pub(crate) verifier: Arc<Verifier>,
+    /// Password checks at one time: each takes 19 MiB and a core.
+    pub(crate) password_checks: Semaphore,
+    pub(crate) websockets: Arc<Semaphore>,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+/// What the edge last saw of the servers that it needs, and of its own log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Health {
+    pub(crate) redis: bool,
+    pub(crate) counts: OrderCounts,
+    /// Days of disconnection left until the log is full; `None` while nothing is told.
+    pub(crate) days_left: Option<f64>,
+}
+
+impl FromRef<AppState> for Arc<Verifier> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.inner.verifier)
+    }
+}
+
+impl AppState {
+    /// How long a token that is minted here is good for.
+    pub(crate) fn session_life(&self) -> TimeDelta {
+        TimeDelta::seconds(self.inner.config.identity.session_seconds)
+    }
+}
