@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::workspace_root;
 
 /// How the programs are built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Profile {
     /// Quick to build; the build says nothing unless it fails.
     Debug,

@@ -18,6 +18,7 @@
 
 pub mod binaries;
 mod guard;
+mod home;
 pub mod nats;
 pub mod ports;
 pub mod postgres;

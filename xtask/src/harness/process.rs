@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::sandbox::Home;
+use super::home::Home;
 use super::tree;
 pub use super::tree::is_alive;
 

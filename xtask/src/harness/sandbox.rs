@@ -1,14 +1,13 @@
 //! A folder that holds all there is of a running system, and goes when its owner goes.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, Result, bail};
 
 use super::guard::Guard;
+use super::home::Home;
 use super::process::{self, Process, Spec};
 
 /// The folder of one test or demo: `logs/<name>.log`, `pids/`, and what its servers store.
@@ -21,15 +20,6 @@ pub struct Sandbox {
     home: Arc<Home>,
     processes: Mutex<Vec<Weak<process::Inner>>>,
     guard: Option<Guard>,
-}
-
-/// The paths of a sandbox, which its processes share with it.
-#[derive(Debug)]
-pub(super) struct Home {
-    pub(super) root: PathBuf,
-    /// One file per running process; the guard kills what is noted here.
-    pub(super) pids: PathBuf,
-    closed: AtomicBool,
 }
 
 impl Sandbox {
@@ -90,7 +80,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.home.closed.store(true, Ordering::SeqCst);
+        self.home.close();
         let processes = self
             .processes
             .get_mut()
@@ -99,7 +89,7 @@ impl Drop for Sandbox {
             process.end();
         }
         if std::thread::panicking() {
-            self.home.print_logs();
+            self.print_logs();
         }
         if self.home.keep_mark().exists() {
             eprintln!("kept {}", self.home.root.display());
@@ -110,34 +100,9 @@ impl Drop for Sandbox {
     }
 }
 
-impl Home {
-    fn make(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root)?;
-        let root = root.canonicalize()?;
-        // A server under another user passes through, but sees no names.
-        fs::set_permissions(&root, fs::Permissions::from_mode(0o711))?;
-        let pids = root.join("pids");
-        DirBuilder::new().create(&pids)?;
-        // Each process writes its own note, before it starts and as the user that it runs as.
-        fs::set_permissions(&pids, fs::Permissions::from_mode(0o1733))?;
-        DirBuilder::new().mode(0o700).create(root.join("logs"))?;
-        Ok(Self {
-            root,
-            pids,
-            closed: AtomicBool::new(false),
-        })
-    }
-
-    fn keep_mark(&self) -> PathBuf {
-        self.root.join(".keep")
-    }
-
-    pub(super) fn log_path(&self, name: &str) -> PathBuf {
-        self.root.join("logs").join(format!("{name}.log"))
-    }
-
+impl Sandbox {
     fn print_logs(&self) {
-        for entry in fs::read_dir(self.root.join("logs"))
+        for entry in fs::read_dir(self.home.root.join("logs"))
             .into_iter()
             .flatten()
             .flatten()
@@ -145,20 +110,5 @@ impl Home {
             eprintln!("--- the end of {}", entry.file_name().display());
             eprintln!("{}", process::tail(&entry.path()));
         }
-    }
-
-    pub(super) fn check_open(&self) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            bail!("the sandbox {} is gone", self.root.display());
-        }
-        Ok(())
-    }
-
-    pub(super) fn note(&self, pid: u32) -> Result<()> {
-        Ok(fs::write(self.pids.join(pid.to_string()), "KILL\n")?)
-    }
-
-    pub(super) fn forget(&self, pid: u32) {
-        let _ = fs::remove_file(self.pids.join(pid.to_string()));
     }
 }

