@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use async_nats::Client;
 use axum::Router;
+use futures::future::join_all;
 use sqlx::PgPool;
 use sunakku_common::telemetry;
 use tokio::net::TcpListener;
@@ -19,13 +20,23 @@ use tokio_util::sync::CancellationToken;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::intake::Intake;
-use crate::{Config, api, broker, database, metrics, upkeep};
+use crate::upkeep::Upkeep;
+use crate::{Config, api, broker, database, metrics};
+
+/// One commits, one watches, one to spare.
+const INTAKE_CONNECTIONS: u32 = 3;
+/// The transaction of a group may take as long as so many statements.
+const COMMIT_STATEMENTS: u32 = 2;
+/// How long closing the connections may take.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A hub that is ready to run.
 pub struct App {
     config: Config,
     listener: TcpListener,
-    pool: PgPool,
+    api_pool: PgPool,
+    /// Of its own, so that a busy API never keeps the sites waiting.
+    intake_pool: PgPool,
     client: Client,
     health: Health,
     router: Router,
@@ -40,11 +51,12 @@ impl App {
         let recorder = telemetry::metrics()?;
         metrics::describe();
         let health = Health::default();
-        let pool = database::pool(&config.postgres)?;
+        let api_pool = database::pool(&config.postgres, config.postgres.max_connections.get())?;
+        let intake_pool = database::pool(&config.postgres, INTAKE_CONNECTIONS)?;
         let identity = Arc::new(Identity::new(&config.identity, &config.users)?);
         let client = broker::connect(&config.nats, &config.intake, &health).await?;
         let hub = api::Hub {
-            pool: pool.clone(),
+            pool: api_pool.clone(),
             identity,
             health: health.clone(),
             recorder,
@@ -53,7 +65,8 @@ impl App {
         Ok(Self {
             config,
             listener,
-            pool,
+            api_pool,
+            intake_pool,
             client,
             health,
             router,
@@ -75,83 +88,120 @@ impl App {
     /// When a part fails for good or panics: the process is to be started again.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let limit = Duration::from_secs(self.config.http.drain_seconds.into());
+        let (health, pools) = (
+            self.health.clone(),
+            [self.api_pool.clone(), self.intake_pool.clone()],
+        );
         let (stop_http, stop_intake) = (CancellationToken::new(), CancellationToken::new());
+        let mut tasks = self.start(&stop_http, &stop_intake);
+
+        let failed = tokio::select! {
+            () = stop.cancelled() => None,
+            failure = tasks.failure() => Some(failure),
+        };
+        tracing::info!("stopping");
+        health.drain();
+        stop_intake.cancel();
+        tasks.intake.finish(limit).await;
+        stop_http.cancel();
+        tasks.http.finish(limit).await;
+        tasks.upkeep.handle.abort();
+        tasks.recorder.handle.abort();
+        // A goodbye to the server; one that hangs is not waited for.
+        let _ = timeout(GOODBYE_LIMIT, join_all(pools.iter().map(PgPool::close))).await;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn start(self, stop_http: &CancellationToken, stop_intake: &CancellationToken) -> Tasks {
         let service = self
             .router
             .into_make_service_with_connect_info::<SocketAddr>();
         let serve = axum::serve(self.listener, service)
             .with_graceful_shutdown(stop_http.clone().cancelled_owned());
-        let mut http = Task::spawn("http", async { Ok(serve.into_future().await?) });
-        let (health, intake) = (
-            self.health.clone(),
-            Intake {
-                client: self.client.clone(),
-                pool: self.pool.clone(),
-                options: self.config.intake,
-            },
-        );
-        let stop_hearing = stop_intake.clone();
-        let mut intake = Task::spawn("intake", async move {
-            tokio::select! {
-                () = stop_hearing.cancelled() => return Ok(()),
-                () = health.postgres_up() => {}
-            }
-            intake.run(stop_hearing).await
-        });
-        let watched = upkeep::run(self.config.postgres, self.pool.clone(), self.health.clone());
-        let mut upkeep = Task::spawn("upkeep", watched);
-        let mut recorder = Task::spawn("metrics", async {
-            telemetry::upkeep(telemetry::metrics()?).await;
-            Ok(())
-        });
-
-        let failed = tokio::select! {
-            () = stop.cancelled() => None,
-            failure = http.failure() => Some(failure),
-            failure = intake.failure() => Some(failure),
-            failure = upkeep.failure() => Some(failure),
-            failure = recorder.failure() => Some(failure),
+        let statement_limit = self.config.postgres.statement_timeout_ms;
+        let intake = Intake {
+            client: self.client,
+            pool: self.intake_pool.clone(),
+            options: self.config.intake,
+            health: self.health.clone(),
+            commit_limit: COMMIT_STATEMENTS * Duration::from_millis(statement_limit.into()),
         };
-        tracing::info!("stopping");
-        self.health.drain();
-        stop_intake.cancel();
-        intake.finish(limit).await;
-        stop_http.cancel();
-        http.finish(limit).await;
-        upkeep.0.abort();
-        recorder.0.abort();
-        self.pool.close().await;
-        failed.map_or(Ok(()), Err)
+        let (health, stop_hearing) = (self.health.clone(), stop_intake.clone());
+        let upkeep = Upkeep {
+            config: self.config.postgres,
+            pool: self.intake_pool,
+            api_pool: self.api_pool,
+            health: self.health,
+        };
+        Tasks {
+            http: Task::spawn("http", async { Ok(serve.into_future().await?) }),
+            intake: Task::spawn("intake", async move {
+                tokio::select! {
+                    () = stop_hearing.cancelled() => return Ok(()),
+                    () = health.postgres_up() => {}
+                }
+                intake.run(stop_hearing).await
+            }),
+            upkeep: Task::spawn("upkeep", upkeep.run()),
+            recorder: Task::spawn("metrics", async {
+                telemetry::upkeep(telemetry::metrics()?).await;
+                Ok(())
+            }),
+        }
+    }
+}
+
+/// Everything that runs.
+struct Tasks {
+    http: Task,
+    intake: Task,
+    upkeep: Task,
+    recorder: Task,
+}
+
+impl Tasks {
+    /// The first of them that ends.
+    async fn failure(&mut self) -> anyhow::Error {
+        tokio::select! {
+            failure = self.http.failure() => failure,
+            failure = self.intake.failure() => failure,
+            failure = self.upkeep.failure() => failure,
+            failure = self.recorder.failure() => failure,
+        }
     }
 }
 
 /// A named task that runs as long as the hub; its end before that is a failure.
-struct Task(JoinHandle<Result<()>>, &'static str);
+struct Task {
+    name: &'static str,
+    handle: JoinHandle<Result<()>>,
+}
 
 impl Task {
     fn spawn(name: &'static str, work: impl Future<Output = Result<()>> + Send + 'static) -> Self {
-        Self(tokio::spawn(work), name)
+        let handle = tokio::spawn(work);
+        Self { name, handle }
     }
 
     async fn failure(&mut self) -> anyhow::Error {
-        let name = self.1;
-        match (&mut self.0).await {
+        let name = self.name;
+        match (&mut self.handle).await {
             Ok(Ok(())) => anyhow::anyhow!("{name} has ended"),
             Ok(Err(error)) => error.context(format!("{name} has failed")),
             Err(panic) => anyhow::Error::from(panic).context(format!("{name} has panicked")),
         }
     }
 
-    async fn finish(self, limit: Duration) {
-        if self.0.is_finished() {
+    async fn finish(&mut self, limit: Duration) {
+        let task = self.name;
+        if self.handle.is_finished() {
             return;
         }
-        let (mut handle, name) = (self.0, self.1);
-        match timeout(limit, &mut handle).await {
-            Ok(_) => tracing::info!(task = name, "finished"),
+        match timeout(limit, &mut self.handle).await {
+            Ok(_) => tracing::info!(task, "finished"),
             Err(_) => {
-                tracing::warn!(task = name, ?limit, "did not finish in time");
-                handle.abort();
+                tracing::warn!(task, ?limit, "did not finish in time");
+                self.handle.abort();
             }
         }
     }

@@ -82,7 +82,10 @@ pub fn run(command: Command, config: Config) -> Result<()> {
         match command {
             Command::Serve { check: true } => say(&config.shown()?),
             Command::Serve { check: false } => serve(config).await,
-            Command::Migrate => Ok(database::migrate(&config.postgres).await?),
+            Command::Migrate => {
+                database::migrate(&config.postgres).await?;
+                say("the schema is up to date")
+            }
             Command::Site(SiteCommand::Add(site)) => add_site(&config, &site).await,
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
             Command::HashPassword => hash_password(),
@@ -130,7 +133,7 @@ async fn serve(config: Config) -> Result<()> {
 
 async fn add_site(config: &Config, site: &SiteArgs) -> Result<()> {
     database::migrate(&config.postgres).await?;
-    let pool = database::pool(&config.postgres)?;
+    let pool = database::pool(&config.postgres, 1)?;
     sqlx::query(
         "insert into site (site_id, name, region, time_zone, currency) values ($1, $2, $3, $4, $5)
          on conflict (site_id) do update set
@@ -150,7 +153,7 @@ async fn add_site(config: &Config, site: &SiteArgs) -> Result<()> {
 }
 
 async fn verify(config: &Config, site: Option<SiteId>) -> Result<()> {
-    let pool = database::pool(&config.postgres)?;
+    let pool = database::pool(&config.postgres, 1)?;
     let reports = ledger::verify(&pool, site.as_ref()).await?;
     for report in &reports {
         say(&report.to_string())?;

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use async_nats::ServerAddr;
 use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgConnectOptions;
 use sunakku_common::config::{LogFormat, Secret, User};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
@@ -50,7 +53,7 @@ pub struct Http {
 pub struct Postgres {
     /// `postgres://user:password@host:port/database`.
     pub url: Secret,
-    /// Connections at most.
+    /// Connections of the API at most.
     pub max_connections: NonZeroU32,
     /// Milliseconds to wait for a connection.
     pub acquire_timeout_ms: u32,
@@ -117,6 +120,22 @@ impl Config {
         for pair in names.windows(2) {
             ensure!(pair[0] != pair[1], "two users are named {:?}", pair[0]);
         }
+        for User {
+            name,
+            password_hash,
+            ..
+        } in &self.users
+        {
+            let is_hash = password_hash.expose().starts_with("$argon2");
+            ensure!(
+                is_hash,
+                "the password_hash of {name:?} is none: make one with hash-password"
+            );
+        }
+        let postgres = PgConnectOptions::from_str(self.postgres.url.expose());
+        postgres.context("postgres.url cannot be read")?;
+        let nats = ServerAddr::from_str(self.nats.url.expose());
+        nats.context("nats.url cannot be read")?;
         let seconds = self.identity.session_seconds;
         ensure!(seconds > 0, "identity.session_seconds must be at least 1");
         ensure!(
@@ -154,6 +173,33 @@ mod tests {
             serde_json::from_str(r#"{"name": "ann", "password_hash": "x", "role": "sre"}"#)
                 .expect("a user");
         config.users = vec![ann.clone(), ann];
-        assert!(config.validate().is_err());
+        let error = config.validate().expect_err("two of one name");
+        assert!(error.to_string().contains("ann"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_its_name() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config: Config = sunakku_common::config::load(DEFAULTS, None).expect("ok");
+            change(&mut config);
+            format!("{:#}", config.validate().expect_err("refused"))
+        };
+        let error = refused(|config| config.postgres.url = Secret::new("postgres://x:y"));
+        assert!(error.contains("postgres.url"), "{error}");
+        let error = refused(|config| config.nats.url = Secret::new("http://x"));
+        assert!(error.contains("nats.url"), "{error}");
+        let error = refused(|config| {
+            let (name, password_hash) = ("ann".into(), Secret::new("hunter2"));
+            let role = sunakku_common::claims::Role::Admin;
+            config.users = vec![User {
+                name,
+                password_hash,
+                role,
+            }];
+        });
+        assert!(
+            error.contains("ann") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 }

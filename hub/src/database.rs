@@ -1,10 +1,12 @@
 //! The hub's database: options, pool and schema.
 
+use std::io;
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -30,13 +32,24 @@ fn options(config: &Postgres) -> Result<PgConnectOptions> {
 ///
 /// # Errors
 /// When the URL cannot be read.
-pub fn pool(config: &Postgres) -> Result<PgPool> {
+pub fn pool(config: &Postgres, max_connections: u32) -> Result<PgPool> {
     let timeout = format!("{}ms", config.statement_timeout_ms);
-    let options = options(config)?.options([("statement_timeout", timeout)]);
+    let options = options(config)?.options([
+        ("statement_timeout", timeout.as_str()),
+        // A replica that froze within a transaction gives the sites that it locked free.
+        ("idle_in_transaction_session_timeout", timeout.as_str()),
+    ]);
     Ok(PgPoolOptions::new()
-        .max_connections(config.max_connections.get())
+        .max_connections(max_connections)
         .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms.into()))
         .connect_lazy_with(options))
+}
+
+/// Closes a connection that gave no answer in time, and gives the error for it. Returned to its
+/// pool, on a line that went silent it would keep its place there for a quarter of an hour.
+pub fn give_up(mut connection: PoolConnection<sqlx::Postgres>) -> sqlx::Error {
+    connection.close_on_drop();
+    sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
 /// Brings the schema up to date, under a lock: replicas may do so at the same time.

@@ -24,6 +24,8 @@ pub struct Parts {
     pub postgres: Part,
     /// The message server. Without it sites are not heard; what is stored can be read.
     pub nats: Part,
+    /// What takes the sites' logs. It begins once both are there.
+    pub intake: Part,
     /// Whether the process is ending.
     pub draining: bool,
 }
@@ -31,7 +33,8 @@ pub struct Parts {
 impl Parts {
     /// `ready`, `degraded` (the API answers, sites are not heard) or `unready`.
     pub fn status(&self) -> &'static str {
-        match (self.draining || !self.postgres.up, self.nats.up) {
+        let are_heard = self.nats.up && self.intake.up;
+        match (self.draining || !self.postgres.up, are_heard) {
             (true, _) => "unready",
             (false, true) => "ready",
             (false, false) => "degraded",
@@ -52,6 +55,10 @@ impl Default for Health {
         let parts = Parts {
             postgres: unknown(),
             nats: unknown(),
+            intake: Part {
+                up: false,
+                detail: "not begun yet".to_owned(),
+            },
             draining: false,
         };
         Self(Arc::new(watch::Sender::new(parts)))
@@ -72,6 +79,17 @@ impl Health {
     /// Notes whether the message server can be used; a change is logged.
     pub fn set_nats(&self, state: Result<(), String>) {
         self.set("nats", state, |parts| &mut parts.nats);
+    }
+
+    /// Notes that the sites are heard, whenever the servers are there.
+    pub fn set_intake(&self) {
+        tracing::info!("hearing all sites");
+        self.0.send_modify(|parts| {
+            parts.intake = Part {
+                up: true,
+                detail: "hearing all sites".to_owned(),
+            };
+        });
     }
 
     /// From now on `/readyz` says no.
@@ -120,6 +138,8 @@ mod tests {
         health.set_postgres(Ok(()));
         assert_eq!(health.parts().status(), "degraded");
         health.set_nats(Ok(()));
+        assert_eq!(health.parts().status(), "degraded", "nobody is heard yet");
+        health.set_intake();
         assert_eq!(health.parts().status(), "ready");
         health.set_postgres(Err("gone".into()));
         assert_eq!(health.parts().status(), "unready");

@@ -22,8 +22,8 @@ pub struct Report {
     pub epoch: Epoch,
     /// Events that were read.
     pub events: u64,
-    /// The chain at the cursor, as it is stored.
-    pub chain: String,
+    /// The chain at its end.
+    pub chain: Chain,
     /// What is wrong; empty when all is as the site sent it.
     pub faults: Vec<String>,
 }
@@ -64,30 +64,40 @@ pub async fn verify(pool: &PgPool, site: Option<&SiteId>) -> Result<Vec<Report>>
     sqlx::query("set local statement_timeout = 0")
         .execute(&mut *tx)
         .await?;
-    let logs: Vec<(String, Uuid, i64, Vec<u8>)> = sqlx::query_as(
-        "select site_id, epoch, cursor, chain from site_cursor
+    // Also logs whose cursor is gone: their events would otherwise be nobody's.
+    let logs: Vec<LogRow> = sqlx::query_as(
+        "select site_id, epoch, c.cursor, c.chain
+         from site_cursor c
+         full join (select distinct site_id, epoch from site_event) e using (site_id, epoch)
          where $1::text is null or site_id = $1
-         order by site_id, first_seen_at",
+         order by site_id, c.first_seen_at",
     )
     .bind(site.map(SiteId::as_str))
     .fetch_all(&mut *tx)
     .await?;
     let mut reports = Vec::with_capacity(logs.len());
     for (site, epoch, cursor, chain) in logs {
-        reports.push(verify_log(&mut tx, site.parse()?, Epoch(epoch), cursor, &chain).await?);
+        let stored = cursor.zip(chain);
+        reports.push(verify_log(&mut tx, site.parse()?, Epoch(epoch), stored).await?);
     }
     Ok(reports)
 }
+
+/// Site, epoch, and the cursor with its chain as they are stored.
+type LogRow = (String, Uuid, Option<i64>, Option<Vec<u8>>);
 
 async fn verify_log(
     tx: &mut Transaction<'_, Postgres>,
     site: SiteId,
     epoch: Epoch,
-    cursor: i64,
-    stored: &[u8],
+    stored: Option<(i64, Vec<u8>)>,
 ) -> Result<Report> {
-    let mut chain = Chain::genesis(&site, epoch);
-    let (mut faults, mut last, mut events) = (Vec::new(), 0_i64, 0_u64);
+    let mut walk = Walk {
+        chain: Chain::genesis(&site, epoch),
+        last: 0,
+        events: 0,
+        faults: Vec::new(),
+    };
     {
         let mut rows = sqlx::query_as::<_, (i64, String, Vec<u8>)>(
             "select seq, event, chain from site_event
@@ -97,42 +107,69 @@ async fn verify_log(
         .bind(epoch.0)
         .fetch(&mut **tx);
         while let Some((seq, text, link)) = rows.try_next().await? {
-            events += 1;
-            if seq != last + 1 {
-                faults.push(format!("{seq} follows {last}"));
-            }
-            last = seq;
-            if Event::decode(&text)
-                .ok()
-                .and_then(|event| i64::try_from(event.seq).ok())
-                != Some(seq)
-            {
-                faults.push(format!("{seq} holds the text of another event"));
-            }
-            if chain.next(&text).0[..] != link[..] {
-                faults.push(format!("{seq} is not the event that was chained here"));
-            }
-            // Goes on from what is stored, so that each change is told where it was made.
-            chain = <[u8; 32]>::try_from(&link[..]).map_or_else(|_| chain.next(&text), Chain);
-            if faults.len() >= MAX_FAULTS {
-                faults.push("and perhaps more".to_owned());
-                break;
-            }
+            walk.pass(seq, &text, &link);
         }
     }
-    if last != cursor {
-        faults.push(format!(
-            "the cursor stands at {cursor}, the log ends at {last}"
-        ));
-    } else if chain.0[..] != stored[..] {
-        faults.push("the cursor's chain is not the log's".to_owned());
+    walk.end(stored);
+    let mut faults = walk.faults;
+    if faults.len() > MAX_FAULTS {
+        let more = faults.len() - MAX_FAULTS;
+        faults.truncate(MAX_FAULTS);
+        faults.push(format!("and {more} more"));
     }
-    let chain = stored.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Report {
         site,
         epoch,
-        events,
-        chain,
+        events: walk.events,
+        chain: walk.chain,
         faults,
     })
+}
+
+/// A walk along one log.
+struct Walk {
+    chain: Chain,
+    last: i64,
+    events: u64,
+    faults: Vec<String>,
+}
+
+impl Walk {
+    fn pass(&mut self, seq: i64, text: &str, link: &[u8]) {
+        self.events += 1;
+        if seq != self.last + 1 {
+            self.fault(format!("{seq} follows {}", self.last));
+        }
+        self.last = seq;
+        let inside = Event::decode(text).map(|event| event.seq);
+        if inside.ok() != u64::try_from(seq).ok() {
+            self.fault(format!("{seq} holds the text of another event"));
+        }
+        let expected = self.chain.next(text);
+        if expected.0[..] != link[..] {
+            self.fault(format!("{seq} is not the event that was chained here"));
+        }
+        // Goes on from what is stored, so that each change is told where it was made.
+        self.chain = link.try_into().map_or(expected, Chain);
+    }
+
+    fn end(&mut self, stored: Option<(i64, Vec<u8>)>) {
+        match stored {
+            None => self.fault("no cursor is kept for it".to_owned()),
+            Some((cursor, _)) if cursor != self.last => {
+                let last = self.last;
+                self.fault(format!(
+                    "the cursor stands at {cursor}, the log ends at {last}"
+                ));
+            }
+            Some((_, chain)) if chain[..] != self.chain.0[..] => {
+                self.fault("the cursor's chain is not the log's".to_owned());
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
 }

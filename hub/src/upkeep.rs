@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use metrics::gauge;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::config::Postgres;
-use crate::database::migrate_when_up;
+use crate::database::{give_up, migrate_when_up};
 use crate::health::Health;
 use crate::metrics as names;
 
@@ -19,6 +19,8 @@ use crate::metrics as names;
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How long its answer may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// How long any other round may take.
+const ROUND_LIMIT: Duration = Duration::from_secs(30);
 /// How often the figures of all sites are read.
 const FIGURES_EVERY: Duration = Duration::from_secs(5);
 /// How often partitions are made.
@@ -26,53 +28,97 @@ const PARTITIONS_EVERY: Duration = Duration::from_secs(3_600);
 /// For how many months ahead: events find their partition even if this fails for a quarter.
 const MONTHS_AHEAD: i32 = 3;
 
-/// Runs until it is dropped.
-///
-/// # Errors
-/// When the schema cannot be brought up to date and waiting would not help.
-pub async fn run(config: Postgres, pool: PgPool, health: Health) -> Result<()> {
-    migrate_when_up(&config).await?;
-    tracing::info!("the schema is up to date");
-    let mut every = interval(PROBE_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut figures_due, mut partitions_due) = (Instant::now(), Instant::now());
-    loop {
-        every.tick().await;
-        probe(&pool, &health).await;
-        if !health.parts().postgres.up {
-            continue;
+/// What is kept up.
+pub struct Upkeep {
+    /// The database's settings.
+    pub config: Postgres,
+    /// Connections for upkeep and intake.
+    pub pool: PgPool,
+    /// Connections for the API, which are counted.
+    pub api_pool: PgPool,
+    /// Where the state of the database is noted.
+    pub health: Health,
+}
+
+impl Upkeep {
+    /// Runs until it is dropped.
+    ///
+    /// # Errors
+    /// When the schema cannot be brought up to date and waiting would not help.
+    pub async fn run(self) -> Result<()> {
+        migrate_when_up(&self.config).await?;
+        tracing::info!("the schema is up to date");
+        let mut every = interval(PROBE_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut figures_due, mut partitions_due) = (Instant::now(), Instant::now());
+        loop {
+            every.tick().await;
+            self.count_connections();
+            let up = self
+                .round(Round::Probe)
+                .await
+                .map_err(|error| error.to_string());
+            let is_up = up.is_ok();
+            self.health.set_postgres(up);
+            if is_up && Instant::now() >= figures_due {
+                figures_due = Instant::now() + FIGURES_EVERY;
+                note(
+                    self.round(Round::Figures).await,
+                    "reading the figures of all sites",
+                );
+            }
+            if is_up && Instant::now() >= partitions_due {
+                partitions_due = Instant::now() + PARTITIONS_EVERY;
+                note(self.round(Round::Partitions).await, "making partitions");
+            }
         }
-        if Instant::now() >= figures_due {
-            figures_due = Instant::now() + FIGURES_EVERY;
-            note(figures(&pool).await, "reading the figures of all sites");
+    }
+
+    async fn round(&self, round: Round) -> Result<(), sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let limit = match round {
+            Round::Probe => PROBE_LIMIT,
+            _ => ROUND_LIMIT,
+        };
+        let work = async {
+            match round {
+                Round::Probe => probe(&mut connection).await,
+                Round::Figures => figures(&mut connection).await,
+                Round::Partitions => make_partitions(&mut connection).await,
+            }
+        };
+        match timeout(limit, work).await {
+            Ok(done) => done,
+            Err(_) => Err(give_up(connection)),
         }
-        if Instant::now() >= partitions_due {
-            partitions_due = Instant::now() + PARTITIONS_EVERY;
-            note(make_partitions(&pool).await, "making partitions");
-        }
+    }
+
+    fn count_connections(&self) {
+        let idle = u32::try_from(self.api_pool.num_idle()).unwrap_or(u32::MAX);
+        let used = self.api_pool.size().saturating_sub(idle);
+        gauge!(names::POOL_CONNECTIONS, "state" => "idle").set(idle);
+        gauge!(names::POOL_CONNECTIONS, "state" => "used").set(used);
     }
 }
 
-async fn probe(pool: &PgPool, health: &Health) {
-    let asked = timeout(PROBE_LIMIT, sqlx::query("select 1").execute(pool)).await;
-    health.set_postgres(match asked {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {PROBE_LIMIT:?}")),
-    });
-    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-    let used = pool.size().saturating_sub(idle);
-    gauge!(names::POOL_CONNECTIONS, "state" => "idle").set(idle);
-    gauge!(names::POOL_CONNECTIONS, "state" => "used").set(used);
+#[derive(Clone, Copy)]
+enum Round {
+    Probe,
+    Figures,
+    Partitions,
+}
+
+async fn probe(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("select 1").execute(connection).await.map(drop)
 }
 
 /// Each replica hears only some batches: what is to be seen of a site is read from the store.
-async fn figures(pool: &PgPool) -> Result<(), sqlx::Error> {
+async fn figures(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let sites: Vec<(String, Option<f64>)> = sqlx::query_as(
         "select s.site_id, extract(epoch from c.last_seen_at)::float8
          from site s left join site_cursor c on c.site_id = s.site_id and c.is_current",
     )
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     for (site, last_seen) in sites {
         names::describe_site(&site);
@@ -81,10 +127,10 @@ async fn figures(pool: &PgPool) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn make_partitions(pool: &PgPool) -> Result<(), sqlx::Error> {
+async fn make_partitions(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let made: i32 = sqlx::query_scalar("select make_site_event_partitions($1)")
         .bind(MONTHS_AHEAD)
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await?;
     if made > 0 {
         tracing::info!(made, "partitions were made");

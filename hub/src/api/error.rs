@@ -2,7 +2,7 @@
 
 use sunakku_common::problem::Problem;
 
-use crate::database::is_transient;
+use crate::database::{is_about_data, is_transient};
 
 /// A failure of the database, on its way to an answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,10 @@ impl From<DatabaseFailed> for Problem {
                 "database-unavailable",
                 "The hub's database cannot be reached. Sites go on selling; try again soon.",
             );
+        }
+        if is_about_data(&error) {
+            // Such as U+0000 in a text, or a year that the calendar does not have.
+            return Self::bad_request("invalid-value", "A value cannot be searched for.");
         }
         tracing::error!(%error, "a query failed");
         Self::internal()

@@ -6,7 +6,6 @@ mod ledger;
 mod orders;
 mod session;
 mod sites;
-mod timeline;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +91,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(sites::list))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
-        .routes(routes!(timeline::list))
+        .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))

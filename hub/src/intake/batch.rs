@@ -1,23 +1,14 @@
 //! One transaction over a group of batches.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Acquire as _, PgPool, Postgres, Transaction};
-use sunakku_common::ids::SiteId;
-use sunakku_common::sync::{Answer, Batch};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+use sunakku_common::sync::Answer;
 
 use super::group::{Entry, Group, Judged};
 use super::project::{self, Projected};
+use super::request::Request;
 use super::{cursors, events};
 use crate::database::is_about_data;
-
-/// What a site sent.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// Taken from the subject.
-    pub site: SiteId,
-    /// Taken from the payload.
-    pub batch: Batch,
-}
 
 /// How a group is projected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +57,11 @@ impl Outcome {
 /// When nothing was committed; or, if the connection broke at the commit, perhaps all: then the
 /// batches come again as duplicates.
 pub async fn commit(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     requests: &[Request],
     way: Way,
 ) -> Result<Vec<Outcome>, sqlx::Error> {
-    let mut tx = pool.begin().await?;
+    let mut tx = connection.begin().await?;
     let mut group = cursors::lock_and_load(&mut tx, requests).await?;
     let judged: Vec<Judged<'_>> = requests
         .iter()

@@ -1,6 +1,6 @@
 //! Takes everything that waits, commits it together, and answers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::Client;
 use chrono::Utc;
@@ -8,18 +8,22 @@ use metrics::{counter, gauge, histogram};
 use sqlx::PgPool;
 use sunakku_common::sync::Answer;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
 
 use super::Envelope;
-use super::batch::{Outcome, Request, Way, commit};
-use super::receive::{answer, refusal};
+use super::batch::{Outcome, Way, commit};
+use super::receive::answer;
+use super::request::{Request, refusal};
 use crate::config;
-use crate::database::is_about_data;
+use crate::database::{give_up, is_about_data};
 use crate::metrics as names;
 
 pub(super) struct Committer {
     pub(super) client: Client,
     pub(super) pool: PgPool,
     pub(super) options: config::Intake,
+    /// What one transaction may take.
+    pub(super) limit: Duration,
 }
 
 impl Committer {
@@ -27,7 +31,7 @@ impl Committer {
     pub(super) async fn run(self, mut waiting: Receiver<Envelope>) {
         while let Some(first) = waiting.recv().await {
             let (requests, replies) = self.fill(first, &mut waiting);
-            let outcomes = commit_group(&self.pool, &requests).await;
+            let outcomes = self.commit_group(&requests).await;
             for ((request, outcome), reply) in requests.iter().zip(outcomes).zip(replies) {
                 record(request, &outcome);
                 answer(&self.client, reply, &outcome.answer).await;
@@ -55,41 +59,51 @@ impl Committer {
         }
         (requests, replies)
     }
-}
 
-/// Commits all requests together, or each alone when the data of one spoils it for all.
-async fn commit_group(pool: &PgPool, requests: &[Request]) -> Vec<Outcome> {
-    let started = Instant::now();
-    let together = commit(pool, requests, Way::Together).await;
-    histogram!(names::INGEST_COMMIT).record(started.elapsed().as_secs_f64());
-    match together {
-        Ok(outcomes) => return outcomes,
-        Err(error) if is_about_data(&error) => {
-            tracing::warn!(%error, batches = requests.len(), "a group is committed one by one");
+    /// Commits all requests together, or each alone when the data of one spoils it for all.
+    async fn commit_group(&self, requests: &[Request]) -> Vec<Outcome> {
+        let started = Instant::now();
+        let together = self.commit(requests, Way::Together).await;
+        histogram!(names::INGEST_COMMIT).record(started.elapsed().as_secs_f64());
+        let batches = requests.len();
+        match together {
+            Ok(outcomes) => return outcomes,
+            Err(error) if is_about_data(&error) => {
+                tracing::warn!(%error, batches, "a group is committed one by one");
+            }
+            Err(error) => {
+                tracing::warn!(%error, batches, "nothing could be committed");
+                return requests.iter().map(|_| busy()).collect();
+            }
         }
-        Err(error) => {
-            tracing::warn!(%error, batches = requests.len(), "nothing could be committed");
-            return requests.iter().map(|_| busy()).collect();
+        let mut outcomes = Vec::with_capacity(batches);
+        for request in requests {
+            outcomes.push(self.commit_alone(request).await);
         }
+        outcomes
     }
-    let mut outcomes = Vec::with_capacity(requests.len());
-    for request in requests {
-        outcomes.push(commit_alone(pool, request).await);
-    }
-    outcomes
-}
 
-async fn commit_alone(pool: &PgPool, request: &Request) -> Outcome {
-    let request = std::slice::from_ref(request);
-    let mut outcome = commit(pool, request, Way::Together).await;
-    if outcome.as_ref().is_err_and(is_about_data) {
-        outcome = commit(pool, request, Way::EventByEvent).await;
+    async fn commit_alone(&self, request: &Request) -> Outcome {
+        let request = std::slice::from_ref(request);
+        let mut outcome = self.commit(request, Way::Together).await;
+        if outcome.as_ref().is_err_and(is_about_data) {
+            outcome = self.commit(request, Way::EventByEvent).await;
+        }
+        match outcome {
+            Ok(outcomes) => outcomes.into_iter().next().unwrap_or_else(busy),
+            Err(error) => {
+                let site = &request[0].site;
+                tracing::error!(%error, site.id = %site, "a batch could not be committed");
+                busy()
+            }
+        }
     }
-    match outcome {
-        Ok(outcomes) => outcomes.into_iter().next().unwrap_or_else(busy),
-        Err(error) => {
-            tracing::error!(%error, site.id = %request[0].site, "a batch could not be committed");
-            busy()
+
+    async fn commit(&self, requests: &[Request], way: Way) -> Result<Vec<Outcome>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        match timeout(self.limit, commit(&mut connection, requests, way)).await {
+            Ok(done) => done,
+            Err(_) => Err(give_up(connection)),
         }
     }
 }

@@ -8,9 +8,9 @@ use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::sync::Position;
 use uuid::Uuid;
 
-use super::batch::Request;
 use super::events;
 use super::group::{Group, Log, Site, needed};
+use super::request::Request;
 
 /// Locks the sites of the requests, in the order of their ids, and reads what is held of them.
 pub(super) async fn lock_and_load(
@@ -29,11 +29,12 @@ pub(super) async fn lock_and_load(
     let epochs: Vec<Uuid> = epochs.into_iter().collect();
 
     // A statement of its own: the next one must see what those did whom we waited for.
-    let known: Vec<(String,)> =
-        sqlx::query_as("select site_id from site where site_id = any($1) order by site_id for no key update")
-            .bind(&sites)
-            .fetch_all(&mut *connection)
-            .await?;
+    let known: Vec<(String,)> = sqlx::query_as(
+        "select site_id from site where site_id = any($1) order by site_id for no key update",
+    )
+    .bind(&sites)
+    .fetch_all(&mut *connection)
+    .await?;
     let mut group = Group::default();
     for (site,) in known {
         group.sites.insert(site_id(&site)?, Site::default());

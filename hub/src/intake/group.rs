@@ -8,8 +8,7 @@ use sunakku_common::event::Event;
 use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::sync::{Answer, Batch, Position, Verdict, judge};
 
-use super::batch::Request;
-use super::receive::refusal;
+use super::request::{Request, refusal};
 
 /// One event that is to be appended.
 #[derive(Debug)]

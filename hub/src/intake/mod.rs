@@ -1,18 +1,21 @@
 //! Intake: takes the sites' logs, commits them, and answers.
 //!
-//! [`receive`] hears all sites and queues their batches. One [`committer`] takes everything that
-//! waits and commits it in one transaction: lock the sites → [`cursors`] → [`group`] judges each
-//! batch → insert the events → [`project`] → move the cursors. Nobody is answered before the
+//! `receive` hears all sites and queues their batches. One `committer` takes everything that
+//! waits and commits it in one transaction: lock the sites → `cursors` → `group` judges each
+//! batch → insert the events → `project` → move the cursors. Nobody is answered before the
 //! commit, and nothing is kept in memory between two groups: a hub that dies at any moment has
 //! either committed and not answered (the site sends again, which changes nothing) or neither.
 
-pub mod batch;
+mod batch;
 mod committer;
 mod cursors;
 mod events;
 mod group;
 mod project;
 mod receive;
+mod request;
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_nats::{Client, Subject};
@@ -20,8 +23,10 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub use self::batch::{Outcome, Request, Way, commit};
+pub use self::batch::{Outcome, Way, commit};
+pub use self::request::Request;
 use crate::config;
+use crate::health::Health;
 
 /// A batch, and where its answer goes.
 struct Envelope {
@@ -37,6 +42,10 @@ pub struct Intake {
     pub pool: PgPool,
     /// Limits.
     pub options: config::Intake,
+    /// What one transaction may take.
+    pub commit_limit: Duration,
+    /// Where it is noted that the sites are heard.
+    pub health: Health,
 }
 
 impl Intake {
@@ -50,11 +59,12 @@ impl Intake {
             client: self.client.clone(),
             pool: self.pool,
             options: self.options,
+            limit: self.commit_limit,
         };
         // A task of its own: one core reads messages while another hashes and commits. It ends
         // when the sender is gone and the queue is empty.
         let committing = tokio::spawn(committer.run(waiting));
-        let received = receive::run(&self.client, sender, stop).await;
+        let received = receive::run(&self.client, sender, &self.health, stop).await;
         committing.await.context("the committer panicked")?;
         received
     }

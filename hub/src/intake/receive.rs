@@ -4,6 +4,7 @@
 //! subjects are *not* checked by the server: a site could make the hub answer to another one, so
 //! only the site's own inbox is answered.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -14,14 +15,21 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::subjects;
 use sunakku_common::sync::{Answer, Batch, MAX_BATCH_EVENTS};
 use tokio::sync::mpsc::Sender;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Envelope, Request};
+use super::Envelope;
+use super::request::{Request, refusal};
+use crate::health::Health;
 use crate::metrics::INGEST_REFUSED;
 
 /// How long messages that were under way at the end may take to arrive.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a message to ourselves may take.
+const ECHO_LIMIT: Duration = Duration::from_secs(1);
+/// The least time between two of them.
+const ECHO_PAUSE: Duration = Duration::from_millis(50);
 
 /// No log comes near this; what does is nonsense that would overflow on its way.
 const MAX_SEQ: u64 = i64::MAX as u64 - MAX_BATCH_EVENTS as u64;
@@ -29,6 +37,7 @@ const MAX_SEQ: u64 = i64::MAX as u64 - MAX_BATCH_EVENTS as u64;
 pub(super) async fn run(
     client: &Client,
     queue: Sender<Envelope>,
+    health: &Health,
     stop: CancellationToken,
 ) -> Result<()> {
     let group = subjects::INTAKE_GROUP.to_owned();
@@ -36,7 +45,8 @@ pub(super) async fn run(
         .queue_subscribe(subjects::ALL_LOGS, group)
         .await
         .context("subscribing to the sites' logs")?;
-    tracing::info!(subject = subjects::ALL_LOGS, "hearing all sites");
+    let mut subscribed = pin!(until_subscribed(client));
+    let mut is_subscribed = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -44,6 +54,10 @@ pub(super) async fn run(
                 Some(message) => take(client, &queue, message).await,
                 None => anyhow::bail!("the NATS client was closed"),
             },
+            () = &mut subscribed, if !is_subscribed => {
+                is_subscribed = true;
+                health.set_intake();
+            }
         }
     }
     // Other replicas get what comes from here on; what is here already is still taken.
@@ -56,6 +70,24 @@ pub(super) async fn run(
         let _ = timeout(DRAIN_LIMIT, rest).await;
     }
     Ok(())
+}
+
+/// Waits until the server has taken the subscriptions made before: it takes the messages of one
+/// connection in their order, so it has when a message to ourselves comes back.
+async fn until_subscribed(client: &Client) {
+    loop {
+        let echo = async {
+            let inbox = client.new_inbox();
+            let mut heard = client.subscribe(inbox.clone()).await.ok()?;
+            client.publish(inbox, Vec::new().into()).await.ok()?;
+            heard.next().await
+        };
+        // While there is no connection, and when it breaks, nothing comes back.
+        let ((), heard) = tokio::join!(sleep(ECHO_PAUSE), timeout(ECHO_LIMIT, echo));
+        if let Ok(Some(_)) = heard {
+            return;
+        }
+    }
 }
 
 async fn take(client: &Client, queue: &Sender<Envelope>, message: Message) {
@@ -97,14 +129,6 @@ fn parse(site: SiteId, payload: &[u8]) -> Result<Request, Answer> {
         return Err(refusal("malformed", "no log has as many events"));
     }
     Ok(Request { site, batch })
-}
-
-/// An answer that changes nothing.
-pub(super) fn refusal(word: &str, detail: &str) -> Answer {
-    Answer::Refused {
-        refused: word.to_owned(),
-        detail: detail.to_owned(),
-    }
 }
 
 /// Sends an answer, and counts it when it is a refusal.

@@ -346,34 +346,3 @@ async fn names_are_answered_in_the_readers_language() -> Result<()> {
     );
     Ok(())
 }
-
-#[tokio::test]
-async fn a_body_beyond_the_limit_is_refused_as_a_problem() -> Result<()> {
-    let world = World::new(&[]).await?;
-    let hub = Hub::start(&world, "hub").await?;
-    let long = json!({"user": "ann", "password": "x".repeat(300_000)});
-    let problem = hub
-        .send(Method::POST, "/v1/session", None, Some(long), 413)
-        .await?;
-    ensure!(
-        problem["type"] == "urn:sunakku:problem:body-too-large",
-        "{problem}"
-    );
-    let odd = json!({"user": "ann", "password": "x", "otp": 1});
-    hub.send(Method::POST, "/v1/session", None, Some(odd), 422)
-        .await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_settings_in_effect_are_shown_without_secrets() -> Result<()> {
-    let world = World::new(&[]).await?;
-    let shown = Hub::command(&world, &["serve", "--check"]).await?;
-    let shown: Value = serde_json::from_str(&shown)?;
-    ensure!(shown["postgres"]["url"] == "***", "{shown}");
-    let unusable = Hub::run(&world, &["--config", "/no/such/file", "serve", "--check"]).await?;
-    ensure!(unusable.status.code() == Some(64), "{unusable:?}");
-    let unknown = Hub::run(&world, &["dance"]).await?;
-    ensure!(unknown.status.code() == Some(64), "{unknown:?}");
-    Ok(())
-}

@@ -54,5 +54,12 @@ async fn a_change_in_the_store_is_noticed_where_it_was_made() -> Result<()> {
     );
     let said = verify_after(&world, &pool, "delete from site_event where seq = 5").await?;
     ensure!(said.contains("6 follows 4"), "{said}");
+    let said = verify_after(
+        &world,
+        &pool,
+        "delete from site_cursor where site_id = 's1'",
+    )
+    .await?;
+    ensure!(said.contains("no cursor is kept"), "{said}");
     Ok(())
 }

@@ -3,7 +3,9 @@
 mod api;
 mod intake;
 mod ledger;
+mod operation;
 mod outages;
 mod projection;
 mod schema;
 mod support;
+mod who;

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use futures::future::try_join_all;
+use futures::future::{BoxFuture, try_join_all};
 use sqlx::PgPool;
-use xtask::harness::{LIMIT, Server as _, wait_for};
+use sunakku_common::sync::Answer;
+use xtask::harness::{LIMIT, Server as _, TcpProxy, wait_for};
 
-use crate::support::{Hub, Log, World};
+use crate::support::{Hub, Log, World, refused_as};
 
 const SITES: [&str; 3] = ["s1", "s2", "s3"];
 const ORDERS: u32 = 150;
@@ -31,7 +32,7 @@ async fn full_sites(world: &World) -> Result<Vec<Log>> {
 }
 
 /// Sends all logs in small batches, with `break_it` going on beside.
-async fn sync_while(sites: &[Log], break_it: impl Future<Output = Result<()>>) -> Result<()> {
+async fn sync_while(sites: &[Log], break_it: BoxFuture<'_, Result<()>>) -> Result<()> {
     let sending = async { try_join_all(sites.iter().map(|site| site.sync(3))).await };
     tokio::try_join!(sending, break_it)?;
     Ok(())
@@ -84,13 +85,16 @@ async fn a_hub_that_is_killed_again_and_again_loses_and_doubles_nothing() -> Res
     let hub = Hub::start(&world, "hub").await?;
     let sites = full_sites(&world).await?;
     let pool = world.pool().await?;
-    sync_while(&sites, async {
-        for events in [50, 200, 400] {
-            until_stored(&pool, events).await?;
-            hub.process.restart()?;
-        }
-        Ok(())
-    })
+    sync_while(
+        &sites,
+        Box::pin(async {
+            for events in [50, 200, 400] {
+                until_stored(&pool, events).await?;
+                hub.process.restart()?;
+            }
+            Ok(())
+        }),
+    )
     .await?;
     everything_is_there_once(&world, &sites).await
 }
@@ -101,13 +105,16 @@ async fn a_database_that_is_killed_loses_and_doubles_nothing() -> Result<()> {
     let hub = Hub::start(&world, "hub").await?;
     let sites = full_sites(&world).await?;
     let postgres = world.postgres.as_ref().context("a postgres of its own")?;
-    sync_while(&sites, async {
-        until_stored(&world.pool().await?, 100).await?;
-        postgres.kill()?;
-        hub.wait_status("unready").await?;
-        postgres.restart().await?;
-        hub.wait_ready().await
-    })
+    sync_while(
+        &sites,
+        Box::pin(async {
+            until_stored(&world.pool().await?, 100).await?;
+            postgres.kill()?;
+            hub.wait_status("unready").await?;
+            postgres.restart().await?;
+            hub.wait_ready().await
+        }),
+    )
     .await?;
     everything_is_there_once(&world, &sites).await
 }
@@ -118,17 +125,80 @@ async fn a_message_server_that_is_restarted_loses_and_doubles_nothing() -> Resul
     let hub = Hub::start(&world, "hub").await?;
     let sites = full_sites(&world).await?;
     let pool = world.pool().await?;
-    sync_while(&sites, async {
-        until_stored(&pool, 100).await?;
-        world.nats.kill()?;
-        hub.wait_status("degraded").await?;
-        // The API answers meanwhile.
-        hub.get("/v1/ledger").await?;
-        world.nats.restart().await?;
-        hub.wait_ready().await
-    })
+    sync_while(
+        &sites,
+        Box::pin(async {
+            until_stored(&pool, 100).await?;
+            world.nats.kill()?;
+            hub.wait_status("degraded").await?;
+            // The API answers meanwhile.
+            hub.get("/v1/ledger").await?;
+            world.nats.restart().await?;
+            hub.wait_ready().await
+        }),
+    )
     .await?;
     everything_is_there_once(&world, &sites).await
+}
+
+#[tokio::test]
+async fn a_silent_line_to_the_database_is_noticed_and_outlived() -> Result<()> {
+    let mut world = World::new(&["s1"]).await?;
+    let mut url = world.postgres_url.parse::<reqwest::Url>()?;
+    let host = url.host_str().context("a host")?;
+    let line = TcpProxy::start(format!("{host}:{}", url.port().context("a port")?)).await?;
+    let port = line.address().parse::<std::net::SocketAddr>()?.port();
+    url.set_port(Some(port))
+        .map_err(|()| anyhow::anyhow!("no port"))?;
+    world.postgres_url = url.to_string();
+    let hub = Hub::start(&world, "hub").await?;
+    let mut site = world.site("s1").await?;
+    site.place_each(1..=9, "cola");
+    site.commit(1, 3).await?;
+
+    line.silence();
+    let answer = site.send(&site.batch(4, 6)).await?;
+    ensure!(refused_as(&answer, "busy"), "{answer:?}");
+    hub.wait_status("unready").await?;
+    line.heal();
+    hub.wait_ready().await?;
+    site.sync(3).await
+}
+
+#[tokio::test]
+async fn a_hub_restored_from_a_backup_is_told_again_what_it_forgot() -> Result<()> {
+    let mut world = World::breakable(&["s1"]).await?;
+    let postgres = world.postgres.as_ref().context("a postgres of its own")?;
+    let backup = postgres.url_of("backup");
+    let admin = PgPool::connect(&postgres.url_of("postgres")).await?;
+    let mut site = world.site("s1").await?;
+    site.place_each(1..=20, "cola");
+    {
+        let _hub = Hub::start(&world, "before").await?;
+        site.commit(1, 9).await?;
+    }
+    sqlx::query("create database backup template sunakku")
+        .execute(&admin)
+        .await?;
+    {
+        let _hub = Hub::start(&world, "doomed").await?;
+        site.commit(10, 15).await?;
+    }
+    world.postgres_url = backup;
+    let hub = Hub::start(&world, "restored").await?;
+    let answer = site.send(&site.batch(16, 17)).await?;
+    ensure!(
+        answer == Answer::Expected { expected_seq: 10 },
+        "{answer:?}"
+    );
+    site.sync(4).await?;
+    let row = hub.ledger("s1").await?;
+    ensure!(
+        row["cursor"] == 20 && row["chain_equal"] == true && row["gaps"] == 1,
+        "{row}"
+    );
+    Hub::command(&world, &["ledger", "verify"]).await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -138,8 +208,15 @@ async fn a_hub_that_is_told_to_end_answers_what_it_has_heard() -> Result<()> {
     let mut site = world.site("s1").await?;
     site.place_each(1..=200, "cola");
     let batch = site.batch(1, 200);
+    let before = dealt(&world).await?;
     let ending = async {
-        until_heard(&world).await?;
+        wait_for("the batch to reach the hub", LIMIT, async || {
+            let now = dealt(&world).await.map_err(|error| format!("{error:#}"))?;
+            (now > before)
+                .then_some(())
+                .ok_or_else(|| format!("{now} messages"))
+        })
+        .await?;
         hub.process.terminate(Duration::from_secs(15)).await
     };
     let (answer, ended) = tokio::try_join!(site.send(&batch), ending)?;
@@ -154,20 +231,10 @@ async fn a_hub_that_is_told_to_end_answers_what_it_has_heard() -> Result<()> {
     Ok(())
 }
 
-/// Waits until the server has dealt a message to the hub.
-async fn until_heard(world: &World) -> Result<()> {
-    wait_for("a message for the hub", LIMIT, async || {
-        let varz = world
-            .nats
-            .monitored("varz")
-            .await
-            .map_err(|error| format!("{error:#}"))?;
-        let dealt = varz["out_msgs"].as_u64().unwrap_or_default();
-        (dealt >= 1)
-            .then_some(())
-            .ok_or_else(|| format!("{dealt} messages"))
-    })
-    .await
+/// Messages that the server has dealt out so far.
+async fn dealt(world: &World) -> Result<u64> {
+    let varz = world.nats.monitored("varz").await?;
+    varz["out_msgs"].as_u64().context("no out_msgs")
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Makes orders, sales and stock out of events.
 //!
-//! [`read`] understands and checks one event, [`fold`] works out what a run of events changes,
-//! both without IO; [`load`] and [`write`] are the SQL around them, a fixed number of statements
+//! `read` understands and checks one event, `fold` works out what a run of events changes,
+//! both without IO; `load` and `write` are the SQL around them, a fixed number of statements
 //! for any number of events. All of it runs under the locks of the sites concerned, so what was
 //! loaded is still true when it is written.
 //!

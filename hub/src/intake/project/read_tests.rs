@@ -35,9 +35,12 @@ fn a_sound_order_is_read_with_its_stock() {
     assert_eq!(fact.stock[0].delta, -2);
 }
 
+/// A word of the reason, and what is changed of a sound order.
+type Change = (&'static str, fn(&mut Value));
+
 #[test]
 fn an_order_that_does_not_add_up_is_not_believed() {
-    let changes: [(&str, fn(&mut Value)); 9] = [
+    let changes: [Change; 9] = [
         ("total", |body| body["details"]["total"] = 501.into()),
         ("times", |body| {
             body["details"]["lines"][0]["total"] = 400.into()

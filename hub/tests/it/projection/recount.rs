@@ -160,7 +160,8 @@ async fn check(pool: &PgPool, moves: &[Move], sizes: &[usize], way: Way) -> Resu
             site: site.clone(),
             batch,
         };
-        let outcomes = commit(pool, &[request.clone(), request], way).await?;
+        let mut connection = pool.acquire().await?;
+        let outcomes = commit(&mut connection, &[request.clone(), request], way).await?;
         from += size as u64;
         let expected = Answer::Committed {
             cursor: from - 1,

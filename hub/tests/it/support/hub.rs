@@ -54,6 +54,7 @@ impl Hub {
             .env("SUNAKKU_HTTP__LISTEN", port.address())
             .env("SUNAKKU_POSTGRES__URL", &world.postgres_url)
             .env("SUNAKKU_POSTGRES__ACQUIRE_TIMEOUT_MS", "500")
+            .env("SUNAKKU_POSTGRES__STATEMENT_TIMEOUT_MS", "1000")
             .env("SUNAKKU_NATS__URL", world.nats.url())
             .env("SUNAKKU_IDENTITY__KEY_FILE", key)
             .env("SUNAKKU_LOG__FILTER", "info,sunakku_hub=debug");
@@ -123,6 +124,12 @@ impl Hub {
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
         let token = self.token("ann").await?;
         self.send(Method::GET, path, Some(&token), None, 200).await
+    }
+
+    /// The site's row of the ledger.
+    pub(crate) async fn ledger(&self, site: &str) -> Result<Value> {
+        let ledger = self.get(&format!("/v1/ledger?site={site}")).await?;
+        Ok(ledger["items"][0].clone())
     }
 
     /// Sends a request that must be answered with this status.

@@ -168,6 +168,12 @@ impl Log {
     }
 }
 
+/// Whether the answer is a refusal of this kind.
+pub(crate) fn refused_as(answer: &Answer, word: &str) -> bool {
+    matches!(answer, Answer::Refused { refused, .. } if refused == word)
+}
+
+/// A new order's id.
 pub(crate) fn order_id() -> Uuid {
     sunakku_common::ids::OrderId::new().0
 }

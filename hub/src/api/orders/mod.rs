@@ -1,20 +1,22 @@
 //! Orders of all sites: search and one by its id.
 
+mod sql;
+pub(super) mod timeline;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use sqlx::types::Json as Jsonb;
 use sunakku_common::http::{Caller, Json, List, Page, Path, Query, languages};
 use sunakku_common::ids::OrderId;
-use sunakku_common::order::LineModifier;
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
-use sunakku_common::text::{Languages, Text};
+use sunakku_common::text::Languages;
 use uuid::Uuid;
 
+use self::sql::{LineRow, Row};
 use super::Hub;
 use super::error::{Answer, OrProblem as _};
 
@@ -146,7 +148,7 @@ pub(super) async fn list(
     };
     let limit = page.limit();
     let after = page.after.as_deref().map(Place::read).transpose()?;
-    let mut rows = search(&hub.pool, &filter, after, limit)
+    let mut rows = sql::search(&hub.pool, &filter, after, limit)
         .await
         .or_problem()?;
     let next = (rows.len() > limit).then(|| {
@@ -177,36 +179,10 @@ pub(super) async fn get(
     Path(id): Path<OrderId>,
 ) -> Answer<([(HeaderName, &'static str); 1], Json<Order>)> {
     caller.require(&[])?;
-    let row = find(&hub.pool, id).await?;
+    let row = sql::find(&hub.pool, id).await?;
     let mut orders = with_lines(&hub.pool, vec![row], &languages(&headers)).await?;
     let order = orders.pop().ok_or_else(Problem::internal)?;
     Ok((VARY, Json(order)))
-}
-
-/// An order as it is stored.
-#[derive(sqlx::FromRow)]
-pub(super) struct Row {
-    pub(super) site_id: String,
-    pub(super) order_id: Uuid,
-    number: i32,
-    business_day: NaiveDate,
-    state: String,
-    channel: String,
-    service: Option<String>,
-    avoid: Jsonb<Vec<String>>,
-    total: i64,
-    currency: String,
-    placed_at: DateTime<Utc>,
-    pickup_at: Option<DateTime<Utc>>,
-    ready_estimate_at: DateTime<Utc>,
-    preparing_at: Option<DateTime<Utc>>,
-    ready_at: Option<DateTime<Utc>>,
-    collected_at: Option<DateTime<Utc>>,
-    closed_at: Option<DateTime<Utc>>,
-    reason: Option<String>,
-    pub(super) committed_at: DateTime<Utc>,
-    pub(super) epoch: Uuid,
-    pub(super) seq: i64,
 }
 
 /// An order's place in the list, newest first.
@@ -253,92 +229,8 @@ impl Place {
     }
 }
 
-/// One more than `limit`, to know whether there are more. What is inserted during a walk comes
-/// before or after the place reached, and moves no other order to another page.
-async fn search(
-    pool: &PgPool,
-    filter: &Filter,
-    after: Option<Place>,
-    limit: usize,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let q = filter.q.as_ref().map(|q| q.trim().to_lowercase());
-    sqlx::query_as(
-        "select o.* from site_order o
-         where ($1::text is null or o.site_id = $1)
-           and ($2::timestamptz is null or o.placed_at >= $2)
-           and ($3::timestamptz is null or o.placed_at < $3)
-           and ($4::int is null or o.number = $4)
-           and ($5::text is null or o.state = $5)
-           and ($6::text is null or exists (
-                   select from order_line l
-                   where l.site_id = o.site_id and l.order_id = o.order_id and l.item = $6))
-           and ($7::text is null or o.number::text = $7 or o.order_id::text = $7
-                or lower(o.idempotency_key) = $7 or exists (
-                   select from order_line l
-                   where l.site_id = o.site_id and l.order_id = o.order_id
-                     and (position($7 in lower(l.item)) > 0
-                          or position($7 in lower(l.note)) > 0
-                          or exists (select from jsonb_each_text(l.name) n
-                                     where position($7 in lower(n.value)) > 0))))
-           and ($8::timestamptz is null or (o.placed_at, o.order_id, o.site_id) < ($8, $9, $10))
-         order by o.placed_at desc, o.order_id desc, o.site_id desc
-         limit $11",
-    )
-    .bind(filter.site.as_deref())
-    .bind(filter.from)
-    .bind(filter.to)
-    .bind(filter.number)
-    .bind(filter.state.map(OrderState::as_str))
-    .bind(filter.item.as_deref())
-    .bind(q)
-    .bind(after.as_ref().map(|place| place.placed_at))
-    .bind(after.as_ref().map(|place| place.order))
-    .bind(after.as_ref().map(|place| place.site.as_str()))
-    .bind(limit as i64 + 1)
-    .fetch_all(pool)
-    .await
-}
-
-/// The order of this id; ids are unique without regard to sites.
-pub(super) async fn find(pool: &PgPool, id: OrderId) -> Answer<Row> {
-    let row = sqlx::query_as(
-        "select * from site_order where order_id = $1 order by committed_at, site_id limit 1",
-    )
-    .bind(id.0)
-    .fetch_optional(pool)
-    .await
-    .or_problem()?;
-    row.ok_or_else(|| Problem::not_found(format!("There is no order {id} here, or not yet.")))
-}
-
-#[derive(sqlx::FromRow)]
-struct LineRow {
-    site_id: String,
-    order_id: Uuid,
-    line: i32,
-    item: String,
-    name: Jsonb<Text>,
-    quantity: i32,
-    unit_price: i64,
-    total: i64,
-    modifiers: Jsonb<Vec<LineModifier>>,
-    note: Option<String>,
-    station: String,
-}
-
 async fn with_lines(pool: &PgPool, rows: Vec<Row>, languages: &Languages) -> Answer<Vec<Order>> {
-    let sites: Vec<&str> = rows.iter().map(|row| row.site_id.as_str()).collect();
-    let orders: Vec<Uuid> = rows.iter().map(|row| row.order_id).collect();
-    let lines: Vec<LineRow> = sqlx::query_as(
-        "select l.* from unnest($1::text[], $2::uuid[]) as w (site_id, order_id)
-         join order_line l on l.site_id = w.site_id and l.order_id = w.order_id
-         order by l.line",
-    )
-    .bind(sites)
-    .bind(orders)
-    .fetch_all(pool)
-    .await
-    .or_problem()?;
+    let lines = sql::lines(pool, &rows).await.or_problem()?;
     let mut orders: Vec<Order> = rows.into_iter().map(Order::from).collect();
     let places: std::collections::HashMap<(String, Uuid), usize> = orders
         .iter()

@@ -11,16 +11,16 @@ use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
-use super::orders;
+use super::super::Hub;
+use super::super::error::{Answer, OrProblem as _};
+use super::sql;
 
 /// Events of one order that are shown; a usual one has about ten.
 const MAX_EVENTS: i64 = 1_000;
 
 /// One thing that happened.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct TimelineRow {
+pub(in crate::api) struct TimelineRow {
     /// The event's sequence in the site's log.
     seq: i64,
     /// By the clock of the side that it happened at.
@@ -45,13 +45,13 @@ pub(super) struct TimelineRow {
     (status = 401, description = "No valid token", body = Problem),
     (status = 403, description = "The role does not allow it", body = Problem),
     (status = 404, description = "There is no such order", body = Problem)))]
-pub(super) async fn list(
+pub(in crate::api) async fn list(
     State(hub): State<Hub>,
     caller: Caller,
     Path(id): Path<OrderId>,
 ) -> Answer<Json<List<TimelineRow>>> {
     caller.require(&[])?;
-    let order = orders::find(&hub.pool, id).await?;
+    let order = sql::find(&hub.pool, id).await?;
     let events = events(&hub.pool, &order.site_id, id).await.or_problem()?;
     let mut items = Vec::with_capacity(events.len() + 1);
     for (epoch, seq, at, kind, text) in events {
@@ -105,7 +105,7 @@ fn edge_row(seq: i64, at: DateTime<Utc>, kind: String, text: &str) -> TimelineRo
     }
 }
 
-fn commit_row(order: &orders::Row) -> TimelineRow {
+fn commit_row(order: &sql::Row) -> TimelineRow {
     TimelineRow {
         seq: order.seq,
         at: order.committed_at,

@@ -1,0 +1,130 @@
+//! Orders and their lines in the store.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::PgPool;
+use sqlx::types::Json as Jsonb;
+use sunakku_common::ids::OrderId;
+use sunakku_common::order::LineModifier;
+use sunakku_common::problem::Problem;
+use sunakku_common::state::OrderState;
+use sunakku_common::text::Text;
+use uuid::Uuid;
+
+use super::super::error::{Answer, OrProblem as _};
+use super::{Filter, Place};
+
+/// An order as it is stored.
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    pub(super) site_id: String,
+    pub(super) order_id: Uuid,
+    pub(super) number: i32,
+    pub(super) business_day: NaiveDate,
+    pub(super) state: String,
+    pub(super) channel: String,
+    pub(super) service: Option<String>,
+    pub(super) avoid: Jsonb<Vec<String>>,
+    pub(super) total: i64,
+    pub(super) currency: String,
+    pub(super) placed_at: DateTime<Utc>,
+    pub(super) pickup_at: Option<DateTime<Utc>>,
+    pub(super) ready_estimate_at: DateTime<Utc>,
+    pub(super) preparing_at: Option<DateTime<Utc>>,
+    pub(super) ready_at: Option<DateTime<Utc>>,
+    pub(super) collected_at: Option<DateTime<Utc>>,
+    pub(super) closed_at: Option<DateTime<Utc>>,
+    pub(super) reason: Option<String>,
+    pub(super) committed_at: DateTime<Utc>,
+    pub(super) epoch: Uuid,
+    pub(super) seq: i64,
+}
+
+/// One more than `limit`, to know whether there are more. What is inserted during a walk comes
+/// before or after the place reached, and moves no other order to another page.
+pub(super) async fn search(
+    pool: &PgPool,
+    filter: &Filter,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let q = filter.q.as_ref().map(|q| q.trim().to_lowercase());
+    sqlx::query_as(
+        "select o.* from site_order o
+         where ($1::text is null or o.site_id = $1)
+           and ($2::timestamptz is null or o.placed_at >= $2)
+           and ($3::timestamptz is null or o.placed_at < $3)
+           and ($4::int is null or o.number = $4)
+           and ($5::text is null or o.state = $5)
+           and ($6::text is null or exists (
+                   select from order_line l
+                   where l.site_id = o.site_id and l.order_id = o.order_id and l.item = $6))
+           and ($7::text is null or o.number::text = $7 or o.order_id::text = $7
+                or lower(o.idempotency_key) = $7 or exists (
+                   select from order_line l
+                   where l.site_id = o.site_id and l.order_id = o.order_id
+                     and (position($7 in lower(l.item)) > 0
+                          or position($7 in lower(l.note)) > 0
+                          or exists (select from jsonb_each_text(l.name) n
+                                     where position($7 in lower(n.value)) > 0))))
+           and ($8::timestamptz is null or (o.placed_at, o.order_id, o.site_id) < ($8, $9, $10))
+         order by o.placed_at desc, o.order_id desc, o.site_id desc
+         limit $11",
+    )
+    .bind(filter.site.as_deref())
+    .bind(filter.from)
+    .bind(filter.to)
+    .bind(filter.number)
+    .bind(filter.state.map(OrderState::as_str))
+    .bind(filter.item.as_deref())
+    .bind(q)
+    .bind(after.as_ref().map(|place| place.placed_at))
+    .bind(after.as_ref().map(|place| place.order))
+    .bind(after.as_ref().map(|place| place.site.as_str()))
+    .bind(limit as i64 + 1)
+    // Planned anew each time: which index is best depends on the filters that are given.
+    .persistent(false)
+    .fetch_all(pool)
+    .await
+}
+
+/// The order of this id; ids are unique without regard to sites.
+pub(super) async fn find(pool: &PgPool, id: OrderId) -> Answer<Row> {
+    let row = sqlx::query_as(
+        "select * from site_order where order_id = $1 order by committed_at, site_id limit 1",
+    )
+    .bind(id.0)
+    .fetch_optional(pool)
+    .await
+    .or_problem()?;
+    row.ok_or_else(|| Problem::not_found(format!("There is no order {id} here, or not yet.")))
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct LineRow {
+    pub(super) site_id: String,
+    pub(super) order_id: Uuid,
+    pub(super) line: i32,
+    pub(super) item: String,
+    pub(super) name: Jsonb<Text>,
+    pub(super) quantity: i32,
+    pub(super) unit_price: i64,
+    pub(super) total: i64,
+    pub(super) modifiers: Jsonb<Vec<LineModifier>>,
+    pub(super) note: Option<String>,
+    pub(super) station: String,
+}
+
+/// The lines of the orders, in their order.
+pub(super) async fn lines(pool: &PgPool, orders: &[Row]) -> Result<Vec<LineRow>, sqlx::Error> {
+    let sites: Vec<&str> = orders.iter().map(|row| row.site_id.as_str()).collect();
+    let ids: Vec<Uuid> = orders.iter().map(|row| row.order_id).collect();
+    sqlx::query_as(
+        "select l.* from unnest($1::text[], $2::uuid[]) as w (site_id, order_id)
+         join order_line l on l.site_id = w.site_id and l.order_id = w.order_id
+         order by l.line",
+    )
+    .bind(sites)
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+}
