@@ -138,6 +138,9 @@ pub struct EpochStarted {
     pub previous: Option<Epoch>,
     /// Why: `born`, or what was found wrong.
     pub reason: String,
+    /// What was at hand before everything that the epoch tells, told again or new.
+    #[serde(default)]
+    pub stock: Vec<StockChange>,
 }
 
 /// Body of [`kind::LOG_CORRUPT`].

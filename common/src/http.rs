@@ -1,14 +1,20 @@
 //! What both HTTP APIs share: problem answers, extractors, lists, callers, request metrics.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::HttpBody as _;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::extract::{
+    ConnectInfo, FromRef, FromRequest, FromRequestParts, MatchedPath, Request, State,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::claims::{Claims, Distrust, Role, Verifier};
@@ -27,6 +33,10 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body was not read, so nothing else can follow on this connection.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -53,6 +63,24 @@ impl From<JsonRejection> for Problem {
             _ => "malformed-json",
         };
         Self::new(rejection.status(), slug, detail)
+    }
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub struct MaybeJson<T>(pub Option<T>);
+
+impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for MaybeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(JsonRejection::from)?;
+        if body.is_empty() {
+            return Ok(Self(None));
+        }
+        let axum::Json(value) = axum::Json::from_bytes(&body)?;
+        Ok(Self(Some(value)))
     }
 }
 
@@ -251,6 +279,37 @@ pub async fn measure(request: Request, next: Next) -> Response {
     metrics::histogram!(HTTP_DURATION, "method" => method, "route" => route)
         .record(started.elapsed().as_secs_f64());
     response
+}
+
+/// How much of a body that is too long is read before the refusal.
+const DRAIN_MAX: u64 = 32 * 1024 * 1024;
+
+/// Middleware: refuses a body that says that it is longer than `max` bytes. It is read and
+/// thrown away first, within bounds: a caller who is still sending when the connection closes
+/// never gets to read why.
+pub async fn refuse_long_bodies(
+    State(max): State<u64>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_none_or(|length| length <= max) {
+        return Ok(next.run(request).await);
+    }
+    let mut body = request.into_body();
+    let mut drained = 0;
+    while drained < DRAIN_MAX
+        && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
+        drained += frame.data_ref().map_or(0, |data| data.len() as u64);
+    }
+    let detail = format!("The body is longer than the {max} bytes that are taken.");
+    Err(Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body-too-large",
+        detail,
+    ))
 }
 
 /// Whether a caller may read the metrics: from this machine, or with the role `sre`.

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OrderId;
 use crate::menu::{Consumes, Item, Menu};
 use crate::money::{Currency, Minor};
 use crate::state::text_enum;
-use crate::text::Text;
+use crate::text::{Text, is_printable};
 
 text_enum!(
     /// Where an order comes from.
@@ -128,6 +128,15 @@ pub struct OrderDetails {
     pub business_day: NaiveDate,
     /// Version of the menu that priced it.
     pub menu_version: u64,
+}
+
+impl OrderDetails {
+    /// When the kitchen has to begin: at once, or in time for the moment at which it is wanted.
+    pub fn release_at(&self) -> DateTime<Utc> {
+        let preparation = TimeDelta::seconds(i64::from(self.preparation_seconds));
+        self.pickup_at
+            .map_or(self.placed_at, |pickup_at| pickup_at - preparation)
+    }
 }
 
 /// One line of an accepted order, priced.
@@ -313,7 +322,8 @@ impl OrderRequest {
             let what = format!("at most {} lines are taken in one order", limits.max_lines);
             return Err(invalid("lines".into(), what));
         }
-        if self.avoid.len() > MAX_AVOID || self.avoid.iter().any(|a| a.is_empty() || a.len() > 40) {
+        let no_code = |code: &String| code.is_empty() || code.len() > 40 || !is_printable(code);
+        if self.avoid.len() > MAX_AVOID || self.avoid.iter().any(no_code) {
             let what = format!("at most {MAX_AVOID} codes of allergens");
             return Err(invalid("avoid".into(), what));
         }
@@ -342,12 +352,9 @@ impl LineRequest {
             let what = format!("must be 1 to {}", limits.max_quantity);
             return Err(invalid(at("quantity"), what));
         }
-        if self
-            .note
-            .as_ref()
-            .is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS)
-        {
-            let what = format!("at most {MAX_NOTE_CHARS} characters");
+        let note = self.note.as_deref().unwrap_or_default();
+        if note.chars().count() > MAX_NOTE_CHARS || !is_printable(note) {
+            let what = format!("at most {MAX_NOTE_CHARS} characters, no control characters");
             return Err(invalid(at("note"), what));
         }
         if self.modifiers.len() > MAX_MODIFIERS {

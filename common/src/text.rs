@@ -26,6 +26,12 @@ impl Text {
     }
 }
 
+/// Whether a text that people wrote can be shown, printed and stored everywhere: no control
+/// characters but white space. A printer would obey some, and Postgres stores no NUL.
+pub fn is_printable(text: &str) -> bool {
+    text.chars().all(|c| !c.is_control() || c.is_whitespace())
+}
+
 /// Languages in a reader's order of preference, best first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Languages(pub Vec<String>);
@@ -64,6 +70,14 @@ mod tests {
     fn flat_white() -> Text {
         serde_json::from_str(r#"{"en": "Flat white", "ja": "フラットホワイト"}"#)
             .expect("a literal")
+    }
+
+    #[test]
+    fn a_text_for_people_has_no_control_characters() {
+        assert!(is_printable("no onions,\n\u{1f336} spicy\u{200d} é"));
+        for bad in ["\0", "\u{1b}@", "a\u{7}", "\u{9b}1m"] {
+            assert!(!is_printable(bad), "{bad:?}");
+        }
     }
 
     #[test]

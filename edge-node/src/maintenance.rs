@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Log;
-use crate::log::forget;
+use crate::log::{Keep, forget};
 use crate::metrics as names;
 use crate::state::Health;
 use crate::store::{Care, ErrorChain, Head, OrderCounts, Store, StoreError};
@@ -21,6 +21,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const EXPIRED_LIMIT: usize = 100;
 /// Below this age of the oldest entry a rate would be a guess.
 const RATE_MIN_SECONDS: f64 = 60.0;
+/// Of the log's budget: beyond it committed entries are given up before their retention is over,
+/// so that a site that was cut off for long, or sells a lot, has room again.
+const CROWDED_PERCENT: u64 = 75;
 
 /// The task.
 pub(crate) struct Maintenance {
@@ -80,19 +83,21 @@ impl Maintenance {
                 metrics::counter!(names::EPOCHS_STARTED, "reason" => "set-back").increment(1);
             }
         }
-        forget(&self.store, retention, Utc::now()).await?;
+        let bytes_max = self.log.budget_bytes / 100 * CROWDED_PERCENT;
+        let keep = Keep {
+            retention,
+            bytes_max,
+        };
+        forget(&self.store, keep, Utc::now()).await?;
         self.store.forget_expired(EXPIRED_LIMIT).await?;
         self.report(self.store.head().await?).await
     }
 
     async fn report(&self, head: Head) -> Result<(), StoreError> {
         let counts = self.store.order_counts().await?;
-        let days_left = self.days_left(head).await?;
-        let confirmed = self
-            .store
-            .hub_cursor()
-            .await?
-            .map_or(0, |cursor| cursor.seq);
+        let confirmed = self.store.hub_cursor().await?;
+        let confirmed = confirmed.map_or(0, |cursor| cursor.seq);
+        let days_left = self.days_left(head, confirmed).await?;
         self.health.send_replace(Health {
             redis: true,
             counts,
@@ -109,16 +114,20 @@ impl Maintenance {
         Ok(())
     }
 
-    /// How long the log's memory lasts at the rate at which it was filled.
-    async fn days_left(&self, head: Head) -> Result<Option<f64>, StoreError> {
+    /// How long the log's memory lasts without the hub, at the rate at which it was filled. What
+    /// the hub has is given up for it.
+    async fn days_left(&self, head: Head, confirmed: u64) -> Result<Option<f64>, StoreError> {
         let anchor = self.store.anchor().await?;
         let oldest = self.store.log_from(anchor.seq + 1, 1).await?;
         let Some(Ok(event)) = oldest.first().map(|entry| Event::decode(&entry.text)) else {
             return Ok(None);
         };
         let seconds = ((Utc::now() - event.at).num_seconds() as f64).max(RATE_MIN_SECONDS);
-        let free = self.log.budget_bytes.saturating_sub(head.bytes) as f64;
-        let per_second = head.bytes as f64 / seconds;
-        Ok((per_second > 0.0).then(|| free / per_second / 86_400.0))
+        let (kept, bytes) = (head.seq.saturating_sub(anchor.seq), head.bytes as f64);
+        let unsent = head.seq.saturating_sub(confirmed.max(anchor.seq));
+        let unsent = bytes * unsent as f64 / kept.max(1) as f64;
+        let free = (self.log.budget_bytes as f64 - unsent).max(0.0);
+        let per_second = bytes / seconds;
+        Ok((0.0 < per_second).then(|| free / per_second / 86_400.0))
     }
 }

@@ -22,7 +22,7 @@ use super::shared::SITE;
 use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
 use crate::metrics as names;
 use crate::state::AppState;
-use crate::store::{OrderFilter, StoreError};
+use crate::store::{OrderFilter, StoreError, TicketFilter};
 
 /// How often a screen hears that it is live.
 const BEAT: Duration = Duration::from_secs(2);
@@ -320,19 +320,16 @@ impl AppState {
                 ("orders", Value::Array(rows))
             }
             Topic::Tickets => {
-                let (mut rows, mut after) = (Vec::new(), 0);
-                loop {
-                    let part = shared.store.tickets(None, after, PART).await?;
-                    let last = part.len() < PART;
-                    for ticket in part {
-                        after = ticket.place;
+                let (mut rows, mut after) = (Vec::new(), Some(0));
+                let open = TicketFilter::default();
+                while let Some(place) = after {
+                    let part = shared.store.tickets(&open, place, PART).await?;
+                    after = part.1;
+                    for ticket in part.0 {
                         let mut row = serde_json::to_value(&ticket.details)?;
                         row["state"] = json!(ticket.state);
                         row["done_lines"] = json!(ticket.done_lines);
                         rows.push(row);
-                    }
-                    if last {
-                        break;
                     }
                 }
                 ("tickets", Value::Array(rows))

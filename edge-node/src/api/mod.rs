@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use sunakku_common::http::{measure, panicked, unknown_method, unknown_path};
+use sunakku_common::http::{measure, panicked, refuse_long_bodies, unknown_method, unknown_path};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -101,6 +101,10 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(TimeoutLayer::with_status_code(
             axum::http::StatusCode::REQUEST_TIMEOUT,
             timeout,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            http.max_body_bytes as u64,
+            refuse_long_bodies,
         ))
         .layer(DefaultBodyLimit::max(http.max_body_bytes));
     let (router, _document) = routes().split_for_parts();

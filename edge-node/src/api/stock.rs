@@ -10,6 +10,7 @@ use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key};
 use sunakku_common::order::StockLevel;
 use sunakku_common::problem::Problem;
+use sunakku_common::text::is_printable;
 
 use super::shared::{SITE, STAFF, by, fresh};
 use crate::state::AppState;
@@ -126,9 +127,10 @@ pub(super) async fn set(
     caller: Caller,
     headers: HeaderMap,
     Path(sku): Path<String>,
-    Json(Count { on_hand }): Json<Count>,
+    body: Result<Json<Count>, Problem>,
 ) -> Result<Response, Problem> {
     caller.require(&[Role::Manager])?;
+    let Json(Count { on_hand }) = body?;
     if on_hand.is_some_and(|units| i64::from(units) > MAX_UNITS) {
         let detail = format!("on_hand: must be 0 to {MAX_UNITS}");
         return Err(Problem::unprocessable("invalid-body", detail));
@@ -153,11 +155,13 @@ pub(super) async fn adjust(
     caller: Caller,
     headers: HeaderMap,
     Path(sku): Path<String>,
-    Json(Adjustment { delta, reason }): Json<Adjustment>,
+    body: Result<Json<Adjustment>, Problem>,
 ) -> Result<Response, Problem> {
     caller.require(&[Role::Manager])?;
-    let long = reason.chars().count() > 200 || reason.trim().is_empty();
-    if long || delta == 0 || !(-MAX_UNITS..=MAX_UNITS).contains(&delta) {
+    let Json(Adjustment { delta, reason }) = body?;
+    let count = reason.chars().count();
+    let odd = count > 200 || reason.trim().is_empty() || !is_printable(&reason);
+    if odd || delta == 0 || !(-MAX_UNITS..=MAX_UNITS).contains(&delta) {
         let detail = format!("delta: not 0, within {MAX_UNITS}; reason: 1 to 200 characters");
         return Err(Problem::unprocessable("invalid-body", detail));
     }

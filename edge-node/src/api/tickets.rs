@@ -15,7 +15,7 @@ use sunakku_common::text::Languages;
 use super::orders::LineAnswer;
 use super::shared::{STAFF, by, fresh, illegal_transition};
 use crate::state::AppState;
-use crate::store::{Operation, Step, TicketMove, TicketRecord};
+use crate::store::{Operation, Step, TicketFilter, TicketMove, TicketRecord};
 
 /// A ticket as cooks see it.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -54,11 +54,21 @@ struct TicketLine {
 /// Which tickets to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct TicketFilter {
+pub(super) struct WantedTickets {
     /// Those of one station.
     station: Option<String>,
-    /// `waiting` or `cooking`; both when absent. For `done` and `cancelled` look at the order.
+    /// `waiting`, `cooking`, `done` or `cancelled`; the first two when absent.
     state: Option<String>,
+}
+
+impl WantedTickets {
+    fn read(self) -> Result<TicketFilter, Problem> {
+        let (state, station) = (self.state.as_deref().map(str::parse), self.station);
+        let state = state.transpose().map_err(|error: String| {
+            Problem::bad_request("invalid-query", format!("state: {error}"))
+        })?;
+        Ok(TicketFilter { state, station })
+    }
 }
 
 impl TicketAnswer {
@@ -89,7 +99,7 @@ impl TicketAnswer {
 
 /// Tickets in the order in which their orders were taken: open ones, or those of one state.
 #[utoipa::path(
-    get, path = "/v1/tickets", tag = "tickets", params(TicketFilter, Page),
+    get, path = "/v1/tickets", tag = "tickets", params(WantedTickets, Page),
     responses(
         (status = 200, body = List<TicketAnswer>),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -100,46 +110,22 @@ pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    Query(filter): Query<TicketFilter>,
+    Query(filter): Query<WantedTickets>,
     Query(page): Query<Page>,
 ) -> Result<Json<List<TicketAnswer>>, Problem> {
     caller.require(STAFF)?;
-    let wanted = filter
-        .state
-        .as_deref()
-        .map(str::parse::<TicketState>)
-        .transpose();
-    let wanted =
-        wanted.map_err(|error| Problem::bad_request("invalid-query", format!("state: {error}")))?;
-    let (limit, mut after) = (page.limit(), page.after_number()?.unwrap_or(0));
-    let (mut found, languages) = (Vec::new(), languages(&headers));
-    loop {
-        let part = state.inner.store.tickets(wanted, after, limit).await?;
-        let last = part.len() < limit;
-        for ticket in part {
-            after = ticket.place;
-            let here = filter
-                .station
-                .as_ref()
-                .is_none_or(|name| *name == ticket.details.station);
-            if !here || wanted.is_some_and(|state| state != ticket.state) {
-                continue;
-            }
-            found.push(TicketAnswer::of(ticket, &languages));
-            if found.len() == limit {
-                return Ok(Json(List {
-                    items: found,
-                    next: Some(after.to_string()),
-                }));
-            }
-        }
-        if last {
-            return Ok(Json(List {
-                items: found,
-                next: None,
-            }));
-        }
-    }
+    let wanted = filter.read()?;
+    let after = page.after_number()?.unwrap_or(0);
+    let store = &state.inner.store;
+    let (tickets, next) = store.tickets(&wanted, after, page.limit()).await?;
+    let languages = languages(&headers);
+    let items = tickets
+        .into_iter()
+        .map(|ticket| TicketAnswer::of(ticket, &languages));
+    Ok(Json(List {
+        items: items.collect(),
+        next: next.map(|place| place.to_string()),
+    }))
 }
 
 /// One ticket.

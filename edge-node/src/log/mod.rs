@@ -4,6 +4,6 @@ mod chain;
 mod live;
 mod tail;
 
-pub(crate) use chain::{chain_at, forget};
+pub(crate) use chain::{Keep, chain_at, forget};
 pub(crate) use live::{Frame, Live, LiveEvent, LiveReader, Position, Told, Topic, frame};
 pub(crate) use tail::{Tail, Tailed};

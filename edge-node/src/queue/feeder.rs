@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::context::PublishAckFuture;
+use futures::{StreamExt as _, stream};
 use sunakku_common::event::{Event, OrderPlaced, kind};
 use sunakku_common::ids::Epoch;
 
-use super::{Job, Queue, release_at, topology};
+use super::topology::{self, Error};
+use super::{CONCURRENCY, Job, Queue};
 use crate::log::{Tail, Tailed};
 use crate::store::{ErrorChain, LogEntry, StoreError};
 
 /// Pause before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How often it is looked up whether nats-server is there, while an ack is waited for.
+const LOOK_UP: Duration = Duration::from_millis(100);
+/// How long the next ack may take; it comes after the disk has the job.
+const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Queue {
     /// Feeds for ever.
@@ -28,9 +35,6 @@ impl Queue {
         let store = &self.inner.store;
         let epoch = store.head().await?.epoch;
         let mut tail = Tail::new(store.clone(), epoch, store.work_cursor(epoch).await?);
-        if self.ensure_stream().await.is_err() {
-            tracing::warn!("the site's nats-server is away: jobs are done without it");
-        }
         loop {
             match tail.next().await {
                 Tailed::Entries(entries) => {
@@ -50,53 +54,59 @@ impl Queue {
 
     /// Publishes the jobs of these entries, and does those that the queue did not take.
     async fn publish_all(&self, epoch: Epoch, entries: &[LogEntry]) {
-        let jobs: Vec<Job> = entries
-            .iter()
-            .filter_map(|entry| job(epoch, entry))
-            .collect();
+        let jobs = entries.iter().filter_map(|entry| job(epoch, entry));
+        let jobs: Vec<Job> = jobs.collect();
+        let up = self.is_up();
         // All are sent before the first ack is waited for.
-        let mut acks = Vec::with_capacity(jobs.len());
-        for job in &jobs {
-            acks.push(self.publish(job).await);
-        }
-        let mut refused = false;
-        for (job, ack) in jobs.iter().zip(acks) {
-            let taken = match ack {
-                Ok(ack) => ack.await.is_ok(),
-                Err(_) => false,
+        let mut sent = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let ack = if up {
+                self.publish(&job).await.ok()
+            } else {
+                None
             };
-            if !taken {
-                refused = true;
-                self.hand_over(job).await;
-            }
+            sent.push((job, ack));
         }
-        if refused && self.ensure_stream().await.is_ok() {
-            tracing::info!("the site's nats-server takes jobs again");
+        let (mut refused, mut patience) = (Vec::new(), ACK_TIMEOUT);
+        for (job, ack) in sent {
+            let taken = async { ack?.await.ok() };
+            let taken = tokio::select! {
+                biased;
+                taken = tokio::time::timeout(patience, taken) => matches!(taken, Ok(Some(_))),
+                () = self.nats_gone() => false,
+            };
+            if taken {
+                continue;
+            }
+            // Acks come in turn: when one does not come, none after it will.
+            patience = Duration::ZERO;
+            refused.push(job);
+        }
+        if up {
+            self.note_taken(refused.is_empty());
+        }
+        let direct = stream::iter(refused);
+        direct
+            .for_each_concurrent(CONCURRENCY, async |job| self.hand_over(&job).await)
+            .await;
+    }
+
+    /// Returns when nats-server is away.
+    async fn nats_gone(&self) {
+        while self.is_connected() {
+            tokio::time::sleep(LOOK_UP).await;
         }
     }
 
-    async fn publish(
-        &self,
-        job: &Job,
-    ) -> Result<
-        async_nats::jetstream::context::PublishAckFuture,
-        Box<dyn std::error::Error + Send + Sync>,
-    > {
-        let state = self.inner.jetstream.client().connection_state();
-        if state != async_nats::connection::State::Connected {
-            return Err("nats-server is away".into());
-        }
+    async fn publish(&self, job: &Job) -> Result<PublishAckFuture, Error> {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            async_nats::header::NATS_MESSAGE_ID,
-            format!("{}:{}", job.epoch, job.seq),
-        );
-        let payload = serde_json::to_vec(job)?;
-        let publish =
-            self.inner
-                .jetstream
-                .publish_with_headers(topology::ROUTE, headers, payload.into());
-        Ok(publish.await?)
+        let id = format!("{}:{}", job.epoch, job.seq);
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
+        let payload = serde_json::to_vec(job)?.into();
+        let jetstream = &self.inner.jetstream;
+        Ok(jetstream
+            .publish_with_headers(topology::ROUTE, headers, payload)
+            .await?)
     }
 }
 
@@ -107,7 +117,7 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
     }
     let event = Event::decode(&entry.text).ok()?;
     let placed: OrderPlaced = event.body().ok()?;
-    let release_at = release_at(&placed.details);
+    let release_at = placed.details.release_at();
     Some(Job {
         order: placed.order,
         epoch,

@@ -4,7 +4,7 @@
 //! stream owns nothing: it can be rebuilt from the store at any time. Three parts:
 //! the *feeder* publishes one job per order with `Nats-Msg-Id = <epoch>:<seq>` and moves its
 //! cursor on the ack; *workers* do the jobs; the *reconciler* does what the queue has lost. While
-//! nats-server is away the feeder hands jobs straight to the workers.
+//! the queue takes no jobs the feeder hands them straight to the workers.
 
 mod feeder;
 mod reconciler;
@@ -12,14 +12,13 @@ mod topology;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::ids::{Epoch, OrderId};
-use sunakku_common::order::OrderDetails;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,13 +34,7 @@ pub(crate) struct Job {
     /// Sequence of the event that asked for it.
     pub(crate) seq: u64,
     /// Not before this time: the kitchen gets a scheduled order when it has to begin.
-    pub(crate) release_at: Option<DateTime<Utc>>,
-}
-
-/// When the kitchen has to begin with an order; `None` at once.
-pub(crate) fn release_at(details: &OrderDetails) -> Option<DateTime<Utc>> {
-    let preparation = TimeDelta::seconds(i64::from(details.preparation_seconds));
-    details.pickup_at.map(|pickup_at| pickup_at - preparation)
+    pub(crate) release_at: DateTime<Utc>,
 }
 
 /// The queue. Cheap to clone.
@@ -55,10 +48,20 @@ struct Inner {
     jetstream: Context,
     /// Jobs that are done at the same time, whichever way they came.
     slots: Semaphore,
-    /// Jobs done through the queue; the reconciler watches whether it moves.
+    /// Jobs done through the queue.
     done: AtomicU64,
+    /// Whether the stream is there and takes jobs.
+    up: AtomicBool,
+    /// Whether the workers have their consumer.
+    working: AtomicBool,
+    /// How often in a row it was thought to be and took none.
+    refusals: AtomicU32,
 }
 
+/// Pause before the stream is made sure of again; doubled while it still takes no jobs.
+const UP_MIN: Duration = Duration::from_secs(1);
+/// The longest such pause.
+const UP_MAX: Duration = Duration::from_secs(30);
 /// Jobs that are done at the same time.
 const CONCURRENCY: usize = 16;
 
@@ -87,12 +90,16 @@ impl Queue {
         let mut jetstream = async_nats::jetstream::new(client);
         jetstream.set_timeout(Duration::from_secs(2));
         let (slots, done) = (Semaphore::new(CONCURRENCY), AtomicU64::new(0));
+        let (up, working) = (AtomicBool::new(false), AtomicBool::new(false));
         Self {
             inner: Arc::new(Inner {
                 store,
                 jetstream,
                 slots,
                 done,
+                up,
+                working,
+                refusals: AtomicU32::new(0),
             }),
         }
     }
@@ -102,12 +109,44 @@ impl Queue {
         let (queue, token) = (self.clone(), stop.clone());
         tracker.spawn(async move { token.run_until_cancelled(queue.feed()).await });
         let (queue, token) = (self.clone(), stop.clone());
+        tracker.spawn(async move { token.run_until_cancelled(queue.keep_up()).await });
+        let (queue, token) = (self.clone(), stop.clone());
         tracker.spawn(async move { queue.work(token).await });
         let (queue, token) = (self.clone(), stop.clone());
         tracker.spawn(async move { token.run_until_cancelled(queue.reconcile()).await });
     }
 
-    fn done_count(&self) -> u64 {
-        self.inner.done.load(Ordering::Relaxed)
+    /// Makes sure of the stream whenever it took no jobs: it may have been lost, or nats-server
+    /// may have been away.
+    async fn keep_up(&self) {
+        loop {
+            if !self.inner.up.load(Ordering::Relaxed) && self.ensure_stream().await.is_ok() {
+                tracing::info!("the queue takes jobs");
+                self.inner.up.store(true, Ordering::Relaxed);
+            }
+            let doubled = 1 << self.inner.refusals.load(Ordering::Relaxed).min(6);
+            tokio::time::sleep((UP_MIN * doubled).min(UP_MAX)).await;
+        }
+    }
+
+    /// Takes note of whether the queue took the jobs that it was given.
+    fn note_taken(&self, taken: bool) {
+        if taken {
+            self.inner.refusals.store(0, Ordering::Relaxed);
+        } else if self.inner.up.swap(false, Ordering::Relaxed) {
+            self.inner.refusals.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!("the queue takes no jobs: they are done without it");
+        }
+    }
+
+    /// Whether a job that is published now will be taken and done.
+    fn is_up(&self) -> bool {
+        let Inner { up, working, .. } = &*self.inner;
+        up.load(Ordering::Relaxed) && working.load(Ordering::Relaxed) && self.is_connected()
+    }
+
+    fn is_connected(&self) -> bool {
+        let state = self.inner.jetstream.client().connection_state();
+        state == async_nats::connection::State::Connected
     }
 }

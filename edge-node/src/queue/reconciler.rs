@@ -1,13 +1,15 @@
 //! Does what the queue has lost: JetStream may be wiped, full or asleep, orders must be cooked.
-//! One code path for all of these: it looks only at orders without tickets and at whether the
-//! queue moves.
+//! One code path for all of these: it looks only at orders that should have tickets by now. One
+//! that the queue gets to as well is done once, because the script is guarded.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
-use sunakku_common::ids::Epoch;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt as _, stream};
+use sunakku_common::ids::{Epoch, OrderId};
 
-use super::{Job, Queue, QueueStatus, release_at};
+use super::{CONCURRENCY, Job, Queue, QueueStatus};
 use crate::store::{ErrorChain, StoreError};
 
 /// How often it looks.
@@ -20,58 +22,47 @@ const LIMIT: usize = 500;
 impl Queue {
     pub(super) async fn reconcile(&self) {
         let mut every = tokio::time::interval(EVERY);
-        let mut done_before = self.done_count();
+        // What the process before this one had taken, the queue would give back only after its
+        // ack wait.
+        let mut grace = TimeDelta::zero();
         loop {
             every.tick().await;
-            let done = self.done_count();
-            let moves = done != done_before;
-            done_before = done;
-            // A queue that works on a backlog gets to these orders by itself.
-            if !moves && let Err(error) = self.do_forgotten().await {
-                tracing::debug!(error = %ErrorChain(&error), "the reconciler waits for the store");
+            match self.do_forgotten(grace).await {
+                Ok(0) => {}
+                Ok(orders) => tracing::warn!(orders, "dealt to their stations without a job"),
+                Err(error) => {
+                    tracing::debug!(error = %ErrorChain(&error), "the reconciler waits");
+                    continue;
+                }
             }
+            grace = if self.is_up() {
+                GRACE
+            } else {
+                TimeDelta::zero()
+            };
         }
     }
 
-    /// Does the jobs of orders that have waited too long.
-    async fn do_forgotten(&self) -> Result<(), StoreError> {
-        let store = &self.inner.store;
-        for order in store.unrouted(LIMIT).await? {
-            let Some(record) = store.order(order).await? else {
-                continue;
-            };
-            let due = release_at(&record.details).unwrap_or(record.details.placed_at);
-            if Utc::now() - due < GRACE {
-                continue;
-            }
-            tracing::warn!(%order, "an order without a job is dealt to its stations");
-            // Sequence and epoch only name a job in the queue; this one never goes there.
-            let (epoch, seq) = (Epoch(uuid::Uuid::nil()), record.seq);
-            self.hand_over(&Job {
-                order,
-                epoch,
-                seq,
-                release_at: None,
-            })
+    /// Does the jobs of orders that have waited for longer than `grace`; how many there were.
+    async fn do_forgotten(&self, grace: TimeDelta) -> Result<usize, StoreError> {
+        let orders = self.inner.store.overdue(Utc::now() - grace, LIMIT).await?;
+        let count = orders.len();
+        let jobs = stream::iter(orders.into_iter().map(job));
+        jobs.for_each_concurrent(CONCURRENCY, async |job| self.hand_over(&job).await)
             .await;
-        }
-        Ok(())
+        Ok(count)
     }
 
     /// How the queue stands.
     pub async fn status(&self) -> Result<QueueStatus, StoreError> {
         let store = &self.inner.store;
         let counts = store.order_counts().await?;
-        let mut oldest_seconds = 0;
-        if let Some(order) = store.unrouted(1).await?.first()
-            && let Some(record) = store.order(*order).await?
-        {
-            let age = Utc::now() - record.details.placed_at;
-            oldest_seconds = u64::try_from(age.num_seconds()).unwrap_or(0);
-        }
+        let due = store.oldest_due().await?;
+        let age = due.map_or(0, |due| (Utc::now() - due).num_seconds());
+        let oldest_seconds = u64::try_from(age).unwrap_or(0);
         let jobs = self.counts().await;
         let (waiting, active) = jobs.unwrap_or((0, 0));
-        let (connected, done) = (jobs.is_some(), self.done_count());
+        let (connected, done) = (jobs.is_some(), self.inner.done.load(Ordering::Relaxed));
         let (orders_open, orders_waiting) = (counts.open, counts.unrouted);
         Ok(QueueStatus {
             connected,
@@ -82,5 +73,17 @@ impl Queue {
             oldest_seconds,
             done,
         })
+    }
+}
+
+/// A job that never goes to the queue, where sequence and epoch would name it.
+fn job(order: OrderId) -> Job {
+    let (epoch, seq) = (Epoch(uuid::Uuid::nil()), 0);
+    let release_at = DateTime::UNIX_EPOCH;
+    Job {
+        order,
+        epoch,
+        seq,
+        release_at,
     }
 }

@@ -25,7 +25,7 @@ const MAX_ACK_PENDING: i64 = 20_000;
 /// The queue's share of the disk; jobs are small, and the feeder waits when it is full.
 const MAX_BYTES: i64 = 256 * 1024 * 1024;
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Queue {
     /// Makes the stream if it is not there, which it may not be at any time: its folder can be

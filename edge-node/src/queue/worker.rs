@@ -18,6 +18,9 @@ use crate::store::{ErrorChain, StoreError};
 
 /// Pause before the consumer is made anew.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often workers without a job look whether nats-server is there; its consumer would only
+/// tell after some missed heartbeats.
+const LOOK_UP: Duration = Duration::from_millis(200);
 /// Pauses before a job is tried again: the first, doubled at each delivery, up to the last.
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
@@ -36,7 +39,9 @@ impl Queue {
     pub(super) async fn work(&self, stop: CancellationToken) {
         let running = TaskTracker::new();
         while !stop.is_cancelled() {
-            if let Some(Err(error)) = stop.run_until_cancelled(self.take_jobs(&running)).await {
+            let taking = stop.run_until_cancelled(self.take_jobs(&running)).await;
+            self.inner.working.store(false, Ordering::Relaxed);
+            if let Some(Err(error)) = taking {
                 tracing::debug!(error, "the workers wait for nats-server");
                 stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
             }
@@ -45,7 +50,7 @@ impl Queue {
         running.wait().await;
     }
 
-    /// Takes jobs until the consumer ends, which it does when its stream is lost.
+    /// Takes jobs until the consumer ends, which it does when its stream or nats-server is lost.
     async fn take_jobs(&self, running: &TaskTracker) -> Result<(), String> {
         let consumer = self.consumer().await.map_err(|error| error.to_string())?;
         let messages = consumer.stream().max_messages_per_batch(4 * CONCURRENCY);
@@ -56,12 +61,19 @@ impl Queue {
             .messages()
             .await
             .map_err(|error| error.to_string())?;
-        while let Some(message) = messages.next().await {
+        self.inner.working.store(true, Ordering::Relaxed);
+        loop {
+            let Ok(next) = tokio::time::timeout(LOOK_UP, messages.next()).await else {
+                if self.is_connected() {
+                    continue;
+                }
+                return Err("nats-server is away".to_owned());
+            };
+            let message = next.ok_or("the consumer ended")?;
             let message = message.map_err(|error| error.to_string())?;
             let queue = self.clone();
             running.spawn(async move { queue.handle(message).await });
         }
-        Err("the consumer ended".to_owned())
     }
 
     async fn handle(&self, message: Message) {
@@ -72,6 +84,8 @@ impl Queue {
                     (AckKind::Ack, "done")
                 }
                 Ok(Outcome::NotYet(delay)) => (AckKind::Nak(Some(delay)), "delayed"),
+                // The store is away, which is not the job's fault.
+                Err(error) if error.is_passing() => (AckKind::Nak(Some(RETRY_MIN)), "retried"),
                 Err(error) => {
                     let delivered = message.info().map_or(1, |info| info.delivered.max(1));
                     let delay = retry_delay(u32::try_from(delivered).unwrap_or(1));
@@ -101,9 +115,7 @@ impl Queue {
     }
 
     async fn perform(&self, job: &Job) -> Result<Outcome, StoreError> {
-        if let Some(release_at) = job.release_at
-            && let Ok(delay) = (release_at - Utc::now()).to_std()
-        {
+        if let Ok(delay) = (job.release_at - Utc::now()).to_std() {
             return Ok(Outcome::NotYet(delay.min(DELAY_MAX)));
         }
         // The semaphore is never closed; without a slot there would be no limit, nothing worse.

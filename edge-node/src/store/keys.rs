@@ -24,7 +24,7 @@ impl Keys {
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
     /// `orders` (orders ever taken), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
-    /// at the last forgotten entry).
+    /// at the last forgotten entry), `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
     }
@@ -37,6 +37,12 @@ impl Keys {
     /// Stream: the log of an epoch that has ended, kept for as long as retention says.
     pub(crate) fn old_log(&self, epoch: Epoch) -> String {
         self.key(&format!("log:{epoch}"))
+    }
+
+    /// List: epochs that have ended, the oldest first, each with the first sequence that was its
+    /// own: `<epoch> <sequence>`. Those before had been told in an epoch before it.
+    pub(crate) fn ended(&self) -> String {
+        self.key("epochs:ended")
     }
 
     /// String: fingerprint and answer of the request that came under an idempotency key.
@@ -64,7 +70,8 @@ impl Keys {
         self.key("orders:open")
     }
 
-    /// Sorted set of orders whose lines were not dealt to stations yet.
+    /// Sorted set of orders whose lines were not dealt to stations yet, by the time at which they
+    /// have to be (milliseconds since 1970).
     pub(crate) fn unrouted(&self) -> String {
         self.key("orders:unrouted")
     }

@@ -14,7 +14,7 @@ use sunakku_common::ids::Epoch;
 use sunakku_common::menu::Seed;
 use tokio::sync::watch;
 
-use super::{Head, Store, StoreError};
+use super::{Again, Head, Store, StoreError};
 
 /// The store as far as it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,8 @@ impl Store {
         let confirmed = self.hub_cursor_in(head.epoch).await?;
         let confirmed = confirmed.map_or(0, |cursor| cursor.seq);
         let first = confirmed.min(head.seq) + 1;
-        self.begin_epoch(head.epoch, first, "set-back", keep_old_log)
+        let again = Again::From(first);
+        self.begin_epoch(head.epoch, again, "set-back", keep_old_log)
             .await?;
         Ok(Care::Renewed)
     }

@@ -262,46 +262,6 @@ impl Store {
         Ok(command.query_async::<()>(&mut self.connection()).await?)
     }
 
-    /// Begins a new epoch, in which the events from `first` on are told again. Nothing happens
-    /// when `ended` is no longer the present epoch.
-    pub async fn start_epoch(
-        &self,
-        ended: Epoch,
-        first: u64,
-        reason: &str,
-        keep_old_log: Duration,
-    ) -> Result<(), StoreError> {
-        let _nobody_else = self.inner.life.beginning.lock().await;
-        self.begin_epoch(ended, first, reason, keep_old_log).await
-    }
-
-    pub(super) async fn begin_epoch(
-        &self,
-        ended: Epoch,
-        first: u64,
-        reason: &str,
-        keep_old_log: Duration,
-    ) -> Result<(), StoreError> {
-        let keys = self.keys();
-        let more_keys = [keys.old_log(ended), keys.cursor("hub")];
-        let args = [
-            ended.to_string(),
-            Epoch::new().to_string(),
-            first.to_string(),
-            reason.to_owned(),
-            keep_old_log.as_secs().to_string(),
-        ];
-        let script = &self.inner.scripts.start_epoch;
-        let reply = self
-            .run(script, &Operation::system("edge"), &more_keys, &args)
-            .await?;
-        let epoch = reply.rest.first().and_then(|epoch| epoch.parse().ok());
-        let epoch = epoch.ok_or_else(|| reply.unexpected())?;
-        self.inner.life.note_epoch(epoch);
-        self.inner.life.note_seq(epoch, reply.head);
-        Ok(())
-    }
-
     /// Forgets the log up to a sequence; `chain` is the chain's value after it.
     pub async fn trim_log(&self, epoch: Epoch, last: Anchor) -> Result<u64, StoreError> {
         let args = [

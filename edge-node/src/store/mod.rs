@@ -6,9 +6,11 @@
 //! sent again with the same key, and each script knows the keys that it has served.
 
 mod durability;
+mod epochs;
 mod error;
 mod keys;
 mod life;
+mod lists;
 mod log;
 mod orders;
 mod record;
@@ -29,11 +31,13 @@ use sunakku_common::menu::Seed;
 use tokio::time::Instant;
 
 pub use durability::Unsafe;
+pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;
 pub use error::StoreError;
 pub(crate) use life::Care;
+pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
 pub use log::{Anchor, Head, HubCursor, LogEntry};
-pub use orders::{Close, NewOrder, OrderCounts, OrderFilter, Placing, Step};
+pub use orders::{Close, NewOrder, Placing, Step};
 pub use record::{OrderRecord, TicketRecord};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
@@ -47,6 +51,8 @@ use scripts::Scripts;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a whole operation may take, resends included, before the caller is told to come again.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+/// The longest pause before Redis is tried again: guests wait for it to come back.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Pause before an operation is sent again.
 const RESEND_PAUSE: Duration = Duration::from_millis(50);
 /// How long records of orders and idempotency keys are kept.
@@ -142,7 +148,7 @@ impl Store {
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(Duration::from_secs(1)))
             .set_min_delay(Duration::from_millis(50))
-            .set_max_delay(Duration::from_secs(1));
+            .set_max_delay(RECONNECT_PAUSE_MAX);
         let connection = loop {
             match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
                 Ok(connection) => break connection,

@@ -62,17 +62,6 @@ pub enum Step<T> {
     },
 }
 
-/// Which orders a list has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderFilter {
-    /// Those for which something is still to happen.
-    Open,
-    /// All that are kept.
-    All,
-    /// Those in one state.
-    In(OrderState),
-}
-
 impl Store {
     /// Takes an order: all of its stock or none, its number, its record and its event.
     pub async fn place(
@@ -98,6 +87,7 @@ impl Store {
             self.inner.log_budget_bytes.to_string(),
             RECORD_LIFE.as_secs().to_string(),
             self.inner.life.last_number(day).to_string(),
+            order.details.release_at().timestamp_millis().to_string(),
         ];
         for (sku, units) in &order.claims {
             args.extend([sku.clone(), units.to_string()]);
@@ -178,147 +168,6 @@ impl Store {
         command.arg(self.keys().order(order));
         OrderRecord::read(&command.query_async(&mut self.connection()).await?)
     }
-
-    /// Orders in the order of their place in line, after a place. At most `limit`, and the place
-    /// to go on from when there may be more.
-    pub async fn orders(
-        &self,
-        filter: OrderFilter,
-        after: i64,
-        limit: usize,
-    ) -> Result<(Vec<OrderRecord>, Option<i64>), StoreError> {
-        let open = match filter {
-            OrderFilter::Open => true,
-            OrderFilter::All => false,
-            OrderFilter::In(state) => state.is_open(),
-        };
-        let index = if open {
-            self.keys().open_orders()
-        } else {
-            self.keys().orders()
-        };
-        let (mut found, mut after) = (Vec::new(), after);
-        loop {
-            let part = self.by_place(&index, after, limit).await?;
-            let last = part.len() < limit;
-            for id in part {
-                // An order whose record's life is over may stand in the index for a while.
-                let Some(order) = self.order(id).await? else {
-                    continue;
-                };
-                after = order.place;
-                if matches!(filter, OrderFilter::In(state) if state != order.state) {
-                    continue;
-                }
-                found.push(order);
-                if found.len() == limit {
-                    return Ok((found, Some(after)));
-                }
-            }
-            if last {
-                return Ok((found, None));
-            }
-        }
-    }
-
-    async fn by_place(
-        &self,
-        index: &str,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<OrderId>, StoreError> {
-        let mut command = redis::cmd("ZRANGE");
-        command
-            .arg(index)
-            .arg(format!("({after}"))
-            .arg("+inf")
-            .arg("BYSCORE");
-        command.arg("LIMIT").arg(0).arg(limit);
-        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
-        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
-    }
-
-    /// How many orders are kept, are open, and wait for their tickets.
-    pub async fn order_counts(&self) -> Result<OrderCounts, StoreError> {
-        let keys = self.keys();
-        let mut pipe = redis::pipe();
-        for index in [
-            keys.orders(),
-            keys.open_orders(),
-            keys.unrouted(),
-            keys.open_tickets(),
-        ] {
-            pipe.cmd("ZCARD").arg(index);
-        }
-        let (kept, open, unrouted, open_tickets) = pipe.query_async(&mut self.connection()).await?;
-        Ok(OrderCounts {
-            kept,
-            open,
-            unrouted,
-            open_tickets,
-        })
-    }
-
-    /// The orders that have waited longest for their tickets.
-    pub async fn unrouted(&self, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        self.by_place(&self.keys().unrouted(), 0, limit).await
-    }
-
-    /// Forgets index entries of orders whose records' life is over; the oldest `limit` are looked
-    /// at. Answers how many were forgotten.
-    pub async fn forget_expired(&self, limit: usize) -> Result<usize, StoreError> {
-        let (index, mut forgotten) = (self.keys().orders(), 0);
-        for id in self.by_place(&index, 0, limit).await? {
-            let mut exists = redis::cmd("EXISTS");
-            exists.arg(self.keys().order(id));
-            if exists.query_async::<bool>(&mut self.connection()).await? {
-                break;
-            }
-            let mut forget = redis::cmd("ZREM");
-            forget.arg(&index).arg(id.to_string());
-            forget.query_async::<()>(&mut self.connection()).await?;
-            forgotten += 1;
-        }
-        if forgotten > 0 {
-            self.forget_tickets_before_first_order().await?;
-        }
-        Ok(forgotten)
-    }
-}
-
-impl Store {
-    async fn forget_tickets_before_first_order(&self) -> Result<(), StoreError> {
-        let mut first = redis::cmd("ZRANGE");
-        first
-            .arg(self.keys().orders())
-            .arg(0)
-            .arg(0)
-            .arg("WITHSCORES");
-        let first: Vec<(String, i64)> = first.query_async(&mut self.connection()).await?;
-        let Some((_, place)) = first.first() else {
-            return Ok(());
-        };
-        let mut forget = redis::cmd("ZREMRANGEBYSCORE");
-        // Tickets stand at a thousand times their order's place, see route_order.lua.
-        forget
-            .arg(self.keys().tickets())
-            .arg("-inf")
-            .arg(format!("({}", place * 1_000));
-        Ok(forget.query_async::<()>(&mut self.connection()).await?)
-    }
-}
-
-/// How many orders there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderCounts {
-    /// Whose records are kept.
-    pub kept: u64,
-    /// For which something is still to happen.
-    pub open: u64,
-    /// That wait for their tickets.
-    pub unrouted: u64,
-    /// Tickets that wait or cook.
-    pub open_tickets: u64,
 }
 
 impl super::Reply {

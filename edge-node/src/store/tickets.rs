@@ -2,7 +2,6 @@
 
 use sunakku_common::event::TicketDetails;
 use sunakku_common::ids::{OrderId, TicketId};
-use sunakku_common::state::TicketState;
 
 use super::orders::Step;
 use super::{Operation, OrderRecord, RECORD_LIFE, Store, StoreError, TicketRecord};
@@ -96,30 +95,5 @@ impl Store {
             return Ok(None);
         };
         Ok(order.ticket(ticket).cloned().map(|record| (record, order)))
-    }
-
-    /// Tickets by their place in line, after a place: the open ones, or those that may be in
-    /// `state`. The caller looks at the state of each.
-    pub async fn tickets(
-        &self,
-        state: Option<TicketState>,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<TicketRecord>, StoreError> {
-        let open = state.is_none_or(TicketState::is_open);
-        let index = if open {
-            self.keys().open_tickets()
-        } else {
-            self.keys().tickets()
-        };
-        let mut command = redis::cmd("ZRANGE");
-        command.arg(index).arg(format!("({after}")).arg("+inf");
-        command.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit);
-        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
-        let mut found = Vec::with_capacity(ids.len());
-        for id in ids.iter().filter_map(|id| id.parse().ok()) {
-            found.extend(self.ticket(id).await?.map(|(ticket, _order)| ticket));
-        }
-        Ok(found)
     }
 }

@@ -1,11 +1,12 @@
 //! The `hub` reader: sends the site log to the hub, in order, one batch in flight, and keeps the
-//! place that the hub has committed. What an answer means is decided in [`step`].
+//! place that the hub has committed. What an answer means is decided in `step.rs`.
 
 mod step;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, Request};
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -14,11 +15,12 @@ use sunakku_common::ids::Epoch;
 use sunakku_common::subjects;
 use sunakku_common::sync::{Answer, Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{Tail, Tailed, chain_at};
 use crate::metrics as names;
-use crate::store::{Anchor, ErrorChain, LogEntry, Store, StoreError};
+use crate::store::{Again, Anchor, ErrorChain, LogEntry, Store, StoreError};
 use step::{Next, Sent};
 
 /// How long one answer is waited for.
@@ -125,15 +127,21 @@ impl Replicator {
         };
         self.note(epoch, at, None);
         // An empty batch first: it tells where the hub stands before anything is sent.
-        let mut pause = PAUSE_MIN;
-        let mut greet = true;
+        let (mut pause, mut greet) = (PAUSE_MIN, true);
+        let mut beat_due = Instant::now();
         loop {
             if !greet && progress.pending.is_empty() {
-                match tokio::time::timeout(HEART_BEAT, progress.tail.next()).await {
-                    Ok(Tailed::Entries(entries)) if entries.is_empty() => continue,
+                match tokio::time::timeout_at(beat_due, progress.tail.next()).await {
                     Ok(Tailed::Entries(entries)) => progress.pending.extend(entries),
-                    Ok(Tailed::NewEpoch | Tailed::Lost { .. }) => return Ok(()),
-                    Err(_nothing_came) => {}
+                    Ok(Tailed::NewEpoch) => return Ok(()),
+                    Ok(Tailed::Lost { .. }) => {
+                        let again = Again::From(progress.at.seq + 1);
+                        return self.renew(epoch, again, "log-broken").await;
+                    }
+                    Err(_beat_is_due) => {}
+                }
+                if progress.pending.is_empty() && Instant::now() < beat_due {
+                    continue;
                 }
             }
             if *self.store.epoch().borrow() != epoch {
@@ -146,8 +154,8 @@ impl Replicator {
             let batch = progress.batch(epoch, head.seq, greet);
             match self.send(&batch).await {
                 Ok(answer) => {
-                    pause = PAUSE_MIN;
-                    greet = false;
+                    (pause, greet) = (PAUSE_MIN, false);
+                    beat_due = Instant::now() + HEART_BEAT;
                     if !self
                         .follow(&mut progress, &batch, answer, &mut greet)
                         .await?
@@ -166,6 +174,11 @@ impl Replicator {
 
     /// Sends one batch; the reason in words when there is no answer.
     async fn send(&self, batch: &Batch) -> Result<Answer, String> {
+        // What the client is given while it is not connected it would keep, and send it all
+        // later: batch upon batch of the same events.
+        if self.client.connection_state() != State::Connected {
+            return Err("the site's own nats-server is away".to_owned());
+        }
         let payload = serde_json::to_vec(batch).map_err(|error| error.to_string())?;
         let request = Request::new()
             .payload(payload.into())
@@ -200,6 +213,8 @@ impl Replicator {
         greet: &mut bool,
     ) -> Result<bool, StoreError> {
         let oldest = self.store.anchor().await?.seq + 1;
+        let gap = matches!(answer, Answer::Expected { .. });
+        let has_ended_epochs = gap && self.store.has_ended_epochs().await?;
         let sent = Sent {
             from_seq: batch.from_seq,
             last_seq: batch.from_seq + batch.events.len() as u64 - 1,
@@ -207,6 +222,7 @@ impl Replicator {
             head: batch.head,
             oldest,
             confirmed_from: progress.confirmed_from,
+            has_ended_epochs,
         };
         match step::decide(&sent, answer) {
             Next::Confirmed(at) => {
@@ -221,7 +237,9 @@ impl Replicator {
             Next::SendFrom(seq) => {
                 tracing::warn!(seq, "the hub asks for the log again");
                 let Some(chain) = chain_at(&self.store, seq - 1).await? else {
-                    return self.renew(batch.epoch, oldest, "log-broken").await;
+                    let again = Again::From(oldest);
+                    self.renew(batch.epoch, again, "log-broken").await?;
+                    return Ok(false);
                 };
                 progress.pending.clear();
                 progress.at = Anchor {
@@ -233,8 +251,9 @@ impl Replicator {
                 // With nothing after `seq` the batch would be empty: still ask.
                 *greet = seq > batch.head;
             }
-            Next::NewEpoch { first, reason } => {
-                return self.renew(batch.epoch, first, reason).await;
+            Next::NewEpoch { again, reason } => {
+                self.renew(batch.epoch, again, reason).await?;
+                return Ok(false);
             }
             Next::Wait(reason) => {
                 tracing::warn!(reason, "the hub refuses the log");
@@ -248,15 +267,14 @@ impl Replicator {
     async fn renew(
         &self,
         ended: Epoch,
-        first: u64,
+        again: Again,
         reason: &'static str,
-    ) -> Result<bool, StoreError> {
-        tracing::error!(%ended, first, reason, "the hub knows another history: new epoch");
+    ) -> Result<(), StoreError> {
+        tracing::error!(%ended, ?again, reason, "the log goes on in a new epoch");
         metrics::counter!(names::EPOCHS_STARTED, "reason" => reason).increment(1);
         self.store
-            .start_epoch(ended, first, reason, self.keep_old_log)
-            .await?;
-        Ok(false)
+            .start_epoch_with(ended, again, reason, self.keep_old_log)
+            .await
     }
 
     fn note(&self, epoch: Epoch, at: Anchor, problem: Option<String>) {

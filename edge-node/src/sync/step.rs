@@ -3,7 +3,7 @@
 use sunakku_common::chain::Chain;
 use sunakku_common::sync::Answer;
 
-use crate::store::Anchor;
+use crate::store::{Again, Anchor};
 
 /// What is known when an answer comes.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub(super) struct Sent {
     pub(super) oldest: u64,
     /// First sequence of the run that the hub has confirmed without a break.
     pub(super) confirmed_from: u64,
+    /// Whether the store had epochs before this one.
+    pub(super) has_ended_epochs: bool,
 }
 
 /// What to do.
@@ -29,10 +31,10 @@ pub(super) enum Next {
     Confirmed(Anchor),
     /// Send again from this sequence.
     SendFrom(u64),
-    /// The hub holds another history: tell the events from `first` on in a new epoch.
+    /// The hub holds another history: tell in a new epoch what it does not have.
     NewEpoch {
-        /// First sequence that the hub does not have.
-        first: u64,
+        /// What it may not have.
+        again: Again,
         /// Why, as a word.
         reason: &'static str,
     },
@@ -53,39 +55,42 @@ pub(super) fn decide(sent: &Sent, answer: Answer) -> Next {
                     chain: sent.chain,
                 })
             } else {
-                Next::NewEpoch {
-                    first: sent.head + 1,
-                    reason: "set-back",
-                }
+                new_epoch(sent.head + 1, "set-back")
             }
         }
         Answer::Committed { cursor, .. } if cursor < sent.last_seq => Next::SendFrom(cursor + 1),
         Answer::Committed { cursor, chain } if cursor == sent.last_seq && chain != sent.chain => {
-            Next::NewEpoch {
-                first: sent.oldest,
-                reason: "diverged",
-            }
+            new_epoch(sent.oldest, "diverged")
         }
         Answer::Committed { .. } => Next::Confirmed(Anchor {
             seq: sent.last_seq,
             chain: sent.chain,
         }),
-        Answer::Expected { expected_seq } if expected_seq < sent.oldest => Next::NewEpoch {
-            first: sent.oldest,
-            reason: "trimmed",
-        },
+        // The hub was restored from before this epoch: it may lack the end of the one before, too.
+        Answer::Expected { expected_seq: 1 } if 1 < sent.from_seq && sent.has_ended_epochs => {
+            Next::NewEpoch {
+                again: Again::Everything,
+                reason: "forgotten",
+            }
+        }
+        Answer::Expected { expected_seq } if expected_seq < sent.oldest => {
+            new_epoch(sent.oldest, "trimmed")
+        }
         Answer::Expected { expected_seq } => Next::SendFrom(expected_seq),
-        Answer::Forked { fork_seq } => Next::NewEpoch {
-            first: fork_seq,
-            reason: "forked",
-        },
-        Answer::Diverged { .. } if sent.from_seq > sent.oldest => Next::SendFrom(sent.oldest),
-        Answer::Diverged { .. } => Next::NewEpoch {
-            first: sent.oldest,
-            reason: "diverged",
-        },
+        Answer::Forked { fork_seq } => new_epoch(fork_seq, "forked"),
+        Answer::Diverged { .. } if sent.oldest < sent.from_seq => Next::SendFrom(sent.oldest),
+        Answer::Diverged { .. } => new_epoch(sent.oldest, "diverged"),
+        // The store was set back to an epoch that had ended. Up to the batch the hub has it all.
+        Answer::Refused { refused, .. } if refused == "superseded" => {
+            new_epoch(sent.from_seq, "superseded")
+        }
         Answer::Refused { refused, detail } => Next::Wait(format!("{refused}: {detail}")),
     }
+}
+
+fn new_epoch(first: u64, reason: &'static str) -> Next {
+    let again = Again::From(first);
+    Next::NewEpoch { again, reason }
 }
 
 #[cfg(test)]
@@ -104,6 +109,7 @@ mod tests {
             head: 10,
             oldest: 3,
             confirmed_from: 5,
+            has_ended_epochs: false,
         }
     }
 
@@ -132,10 +138,7 @@ mod tests {
     fn a_hub_that_forgot_is_told_again_from_where_it_stands() {
         let expected = |expected_seq| Answer::Expected { expected_seq };
         assert_eq!(decide(&sent(5, 8), expected(4)), Next::SendFrom(4));
-        let trimmed = Next::NewEpoch {
-            first: 3,
-            reason: "trimmed",
-        };
+        let trimmed = new_epoch(3, "trimmed");
         assert_eq!(
             decide(&sent(5, 8), expected(2)),
             trimmed,
@@ -144,43 +147,53 @@ mod tests {
     }
 
     #[test]
+    fn a_hub_that_forgot_the_whole_epoch_may_lack_the_end_of_the_one_before() {
+        let expected = || Answer::Expected { expected_seq: 1 };
+        let first_epoch = Sent {
+            oldest: 1,
+            ..sent(5, 8)
+        };
+        assert_eq!(decide(&first_epoch, expected()), Next::SendFrom(1));
+        let later_epoch = Sent {
+            has_ended_epochs: true,
+            ..first_epoch
+        };
+        let forgotten = Next::NewEpoch {
+            again: Again::Everything,
+            reason: "forgotten",
+        };
+        assert_eq!(decide(&later_epoch, expected()), forgotten);
+    }
+
+    #[test]
     fn a_store_that_was_set_back_never_uses_a_sequence_again() {
         assert_eq!(decide(&sent(5, 10), committed(12, 7)), Next::SendFrom(3));
         let mut verified = sent(3, 10);
         verified.confirmed_from = 3;
-        let set_back = Next::NewEpoch {
-            first: 11,
-            reason: "set-back",
-        };
+        let set_back = new_epoch(11, "set-back");
         assert_eq!(decide(&verified, committed(12, 7)), set_back);
     }
 
     #[test]
     fn a_second_history_gets_an_epoch_of_its_own() {
-        let forked = Next::NewEpoch {
-            first: 6,
-            reason: "forked",
-        };
+        let forked = new_epoch(6, "forked");
         assert_eq!(decide(&sent(5, 8), Answer::Forked { fork_seq: 6 }), forked);
         let diverged = || Answer::Diverged { diverged_at: 4 };
         assert_eq!(decide(&sent(5, 8), diverged()), Next::SendFrom(3));
-        let everything = Next::NewEpoch {
-            first: 3,
-            reason: "diverged",
-        };
+        let everything = new_epoch(3, "diverged");
         assert_eq!(decide(&sent(3, 8), diverged()), everything);
         assert_eq!(decide(&sent(5, 8), committed(8, 2)), everything);
     }
 
     #[test]
-    fn a_refusal_waits() {
-        let refused = Answer::Refused {
-            refused: "busy".into(),
+    fn a_refusal_waits_unless_the_epoch_has_ended() {
+        let refused = |word: &str| Answer::Refused {
+            refused: word.into(),
             detail: "later".into(),
         };
-        assert_eq!(
-            decide(&sent(5, 8), refused),
-            Next::Wait("busy: later".into())
-        );
+        let wait = Next::Wait("busy: later".into());
+        assert_eq!(decide(&sent(5, 8), refused("busy")), wait);
+        let ended = new_epoch(5, "superseded");
+        assert_eq!(decide(&sent(5, 8), refused("superseded")), ended);
     }
 }

@@ -2,14 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod bad_input;
+mod books;
 mod durability;
 mod faults;
+mod guests;
 mod idempotency;
 mod kitchen;
+mod lists;
 mod live;
+mod lost_data;
 mod orders;
+mod queue;
+mod resume;
+mod screen;
 mod script_model;
 mod scripts;
 mod site;
 mod stock;
+mod store_log;

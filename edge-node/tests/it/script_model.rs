@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use sunakku_common::event::StockChange;
@@ -206,7 +206,7 @@ fn the_scripts_keep_the_rules_of_the_model() {
         .unwrap();
     let seeds = FileFailurePersistence::WithSource("regressions");
     let config = Config {
-        cases: 48,
+        cases: 64,
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(seeds)),
         ..Config::default()

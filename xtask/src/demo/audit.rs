@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Context as _, Result};
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgPool, Row as _};
@@ -119,15 +120,11 @@ impl Summary {
 }
 
 /// What Postgres holds of one site.
-struct Committed {
-    /// By order: number, total, units by item, and the guest's key.
-    orders: HashMap<Uuid, CommittedOrder>,
-    duplicate_keys: i64,
-    duplicate_numbers: i64,
-}
+type Committed = HashMap<Uuid, CommittedOrder>;
 
 struct CommittedOrder {
     key: String,
+    day: NaiveDate,
     number: i64,
     total: Minor,
     lines: Vec<(String, i64)>,
@@ -162,7 +159,7 @@ pub async fn audit(
             ..row
         };
         summary.oversold += oversold(postgres, &site.id, menu).await?;
-        for order in at_hub.orders.values() {
+        for order in at_hub.values() {
             for (name, units) in &order.lines {
                 *summary.items.entry(name.clone()).or_default() += units;
             }
@@ -189,7 +186,7 @@ fn reconcile(
     at_hub: &Committed,
 ) -> Result<SiteSummary> {
     let mut row = SiteSummary::default();
-    let mut edge_ids = HashSet::new();
+    let (mut edge_ids, mut mismatched) = (HashSet::new(), HashSet::new());
     for order in at_edge {
         let id: Uuid = order["id"]
             .as_str()
@@ -201,12 +198,12 @@ fn reconcile(
         if !edge_ids.insert(id) {
             summary.doubled += 1;
         }
-        match at_hub.orders.get(&id) {
+        match at_hub.get(&id) {
             None => summary.lost += 1,
             Some(held) => {
                 let number = order["number"].as_i64().unwrap_or(0);
                 if (held.total, held.number) != (total, number) || !same_lines(order, held) {
-                    summary.mismatched += 1;
+                    mismatched.insert(id);
                 }
             }
         }
@@ -217,38 +214,41 @@ fn reconcile(
         row.total.sent += outcome.total;
         match &outcome.answer {
             Ok(accepted) => {
-                if !edge_ids.contains(&accepted.order)
-                    && !at_hub.orders.contains_key(&accepted.order)
-                {
+                let held = at_hub.get(&accepted.order);
+                if !edge_ids.contains(&accepted.order) && held.is_none() {
                     summary.lost += 1;
                 }
-                let held = at_hub.orders.get(&accepted.order);
                 let same = held.is_none_or(|held| {
                     held.key == outcome.key
                         && held.total == accepted.total
                         && held.number == i64::try_from(accepted.number).unwrap_or(-1)
                 });
-                if !same || accepted.total != outcome.total {
-                    summary.mismatched += 1;
-                }
-                if !orders_told.insert(accepted.order) {
-                    summary.mismatched += 1;
+                let alone = orders_told.insert(accepted.order);
+                if !same || !alone || accepted.total != outcome.total {
+                    mismatched.insert(accepted.order);
                 }
             }
             Err(reason) if reason == "no-answer" => summary.unanswered += 1,
             Err(_) => row.orders.refused += 1,
         }
     }
-    row.orders.committed = at_hub.orders.len();
-    row.total.committed = at_hub.orders.values().map(|order| order.total).sum();
-    let strangers = at_hub
-        .orders
-        .keys()
-        .filter(|id| !edge_ids.contains(*id))
-        .count();
-    let twice = at_hub.duplicate_keys + at_hub.duplicate_numbers;
-    summary.doubled += strangers + usize::try_from(twice).unwrap_or(0);
+    row.orders.committed = at_hub.len();
+    row.total.committed = at_hub.values().map(|order| order.total).sum();
+    summary.mismatched += mismatched.len();
+    summary.doubled += doubled(at_hub, &edge_ids);
     Ok(row)
+}
+
+/// Orders that the edge does not know, and those whose key or number another order has too.
+fn doubled(at_hub: &Committed, edge_ids: &HashSet<Uuid>) -> usize {
+    let (known, strangers): (Vec<_>, Vec<_>) =
+        at_hub.iter().partition(|(id, _)| edge_ids.contains(*id));
+    let (mut keys, mut numbers) = (HashSet::new(), HashSet::new());
+    let twice = known.into_iter().filter(|(_, order)| {
+        let new_key = keys.insert(&order.key);
+        !(numbers.insert((order.day, order.number)) && new_key)
+    });
+    twice.count() + strangers.len()
 }
 
 fn same_lines(at_edge: &Value, at_hub: &CommittedOrder) -> bool {
@@ -268,13 +268,15 @@ fn same_lines(at_edge: &Value, at_hub: &CommittedOrder) -> bool {
 async fn committed(postgres: &PgPool, site: &str) -> Result<Committed> {
     let mut orders = HashMap::new();
     let rows = sqlx::query(
-        "select order_id, idempotency_key, number, total from site_order where site_id = $1",
+        "select order_id, idempotency_key, business_day, number, total from site_order \
+         where site_id = $1",
     );
     for row in rows.bind(site).fetch_all(postgres).await? {
         let number = i64::from(row.try_get::<i32, _>("number")?);
         let (key, total) = (row.try_get("idempotency_key")?, row.try_get("total")?);
         let order = CommittedOrder {
             key,
+            day: row.try_get("business_day")?,
             number,
             total,
             lines: Vec::new(),
@@ -292,15 +294,7 @@ async fn committed(postgres: &PgPool, site: &str) -> Result<Committed> {
                 .push((row.try_get("name")?, row.try_get("quantity")?));
         }
     }
-    let count = "select count(*) - count(distinct idempotency_key) as keys, \
-                 count(*) - count(distinct (business_day, number)) as numbers \
-                 from site_order where site_id = $1";
-    let row = sqlx::query(count).bind(site).fetch_one(postgres).await?;
-    Ok(Committed {
-        orders,
-        duplicate_keys: row.try_get("keys")?,
-        duplicate_numbers: row.try_get("numbers")?,
-    })
+    Ok(orders)
 }
 
 struct Ledger {

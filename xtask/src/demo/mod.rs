@@ -52,7 +52,7 @@ pub async fn run(options: Options) -> Result<bool> {
         }
     };
     report::remarks(plan.as_ref());
-    let programs = prepare().await?;
+    let programs = prepare(options.programs).await?;
     let sandbox = Sandbox::new()?;
     let start = start(sandbox, &programs, &seed, &sites, plan.as_ref());
     let world = tokio::select! {
@@ -84,10 +84,10 @@ pub async fn run(options: Options) -> Result<bool> {
 }
 
 /// Builds the programs and finds the servers.
-async fn prepare() -> Result<Binaries> {
+async fn prepare(profile: Profile) -> Result<Binaries> {
     let found = tokio::task::spawn_blocking(servers::all).await??;
     report::servers(&found);
-    tokio::task::spawn_blocking(|| binaries(Profile::Release)).await?
+    tokio::task::spawn_blocking(move || binaries(profile)).await?
 }
 
 async fn start(
@@ -245,26 +245,33 @@ async fn finish_cooking(tokens: &Tokens) {
     }
 }
 
-/// Waits until the hub has committed every log to its head.
+/// Waits until nothing moves any more and the hub has committed every log to its head.
 async fn settle(tokens: &Tokens) {
     let mut progress = (u64::MAX, Instant::now());
+    let mut heads_before = Vec::new();
     loop {
-        let mut lag = 0;
+        let (mut lag, mut heads) = (0, Vec::new());
         for site in &tokens.sites {
             let sync = site.manager.get("/v1/sync").await;
             let answer = sync.ok().filter(|answer| answer.status == 200);
             let known = answer
                 .as_ref()
                 .and_then(|answer| answer.body["lag_events"].as_u64());
-            let fresh = answer.is_some_and(|answer| answer.body["hub"] == "connected");
+            let fresh = answer
+                .as_ref()
+                .is_some_and(|answer| answer.body["hub"] == "connected");
             lag += known.filter(|_| fresh).unwrap_or(1);
+            heads.push(answer.and_then(|answer| answer.body["head"].as_u64()));
         }
-        if lag == 0 {
+        // What was under way when the last guest was served may still be told.
+        let quiet = heads == heads_before;
+        if lag == 0 && quiet {
             return;
         }
         if lag < progress.0 {
             progress = (lag, Instant::now());
         }
+        heads_before = heads;
         if progress.1.elapsed() > CATCH_UP {
             tracing::error!(
                 lag,

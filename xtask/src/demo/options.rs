@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::harness::Profile;
 use crate::replay::csv::{DayOrder, Named};
 
 /// Start a hub and sites on real servers, with guests and cooks, and prove that nothing was lost.
@@ -48,6 +49,9 @@ pub struct Options {
     /// Write the reconciliation as JSON at the end.
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    /// How the programs are built; tests take the quicker build.
+    #[arg(long, hide = true, value_enum, default_value_t = Profile::Release)]
+    pub programs: Profile,
 }
 
 /// How fast a file is replayed.

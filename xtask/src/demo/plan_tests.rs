@@ -14,6 +14,7 @@ fn options(sites: Option<u16>) -> Options {
         seconds: None,
         state: None,
         summary: None,
+        programs: crate::harness::Profile::Debug,
     }
 }
 

@@ -33,6 +33,28 @@ pub struct Hub {
     pub data: PathBuf,
 }
 
+/// A second hub on the servers of the first.
+pub struct Replica {
+    program: Program,
+}
+
+impl Replica {
+    /// Where its API is.
+    pub fn url(&self) -> String {
+        self.program.url()
+    }
+
+    /// Its own process.
+    pub fn process(&self) -> &Process {
+        &self.program.process
+    }
+
+    /// Starts it again, killing it first, and waits until it is ready.
+    pub async fn restart(&self) -> Result<()> {
+        self.program.restart().await
+    }
+}
+
 impl Hub {
     pub(super) async fn start(
         sandbox: &Sandbox,
@@ -137,6 +159,20 @@ impl Hub {
     /// A caller with this role.
     pub async fn client(&self, role: Role) -> Result<Client> {
         Client::sign_in(&self.url(), role).await
+    }
+
+    /// Starts another hub beside this one, on the same servers, and waits until it is ready.
+    pub async fn replica(&self, sandbox: &Sandbox, binaries: &Binaries) -> Result<Replica> {
+        let (postgres, nats) = (self.postgres.url(), self.nats.url());
+        let program = Program::start(
+            sandbox,
+            "hub-replica",
+            &binaries.hub,
+            &self.data,
+            |address| config(address, &postgres, &nats),
+        )?;
+        program.wait_ready().await?;
+        Ok(Replica { program })
     }
 
     /// Starts again what has died; whether anything had.

@@ -13,7 +13,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 pub use client::{Answer, Client};
-pub use hub::{Hub, HubOptions};
+pub use hub::{Hub, HubOptions, Replica};
 pub use people::{Person, people};
 pub use site::{Site, SiteOptions};
 

@@ -1,4 +1,4 @@
-//! Orders: looking up, calling off, handing over; [`place`] takes them.
+//! Orders: looking up, calling off, handing over; `place.rs` takes them.
 
 mod answer;
 mod place;
@@ -8,10 +8,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key, languages};
+use sunakku_common::http::{
+    Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key, languages,
+};
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
+use sunakku_common::text::is_printable;
 
 pub(super) use answer::LineAnswer;
 pub(super) use place::*;
@@ -119,7 +122,7 @@ fn unknown_order() -> Problem {
     responses(
         (status = 200, body = OrderAnswer), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
-        (status = 422, body = Problem), (status = 503, body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(in crate::api) async fn cancel(
@@ -127,22 +130,16 @@ pub(in crate::api) async fn cancel(
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<OrderId>,
-    body: axum::body::Bytes,
+    body: Result<MaybeJson<Reason>, Problem>,
 ) -> Result<Response, Problem> {
     use OrderState::{Cancelled, Placed, Preparing, Ready};
     caller.require(SITE)?;
-    let Reason { reason } = if body.is_empty() {
-        Reason::default()
-    } else {
-        serde_json::from_slice(&body)
-            .map_err(|error| Problem::unprocessable("invalid-body", error.to_string()))?
-    };
+    let MaybeJson(body) = body?;
+    let reason = body.and_then(|body| body.reason);
     let reason = reason.filter(|text| !text.trim().is_empty());
-    if reason
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > MAX_REASON_CHARS)
-    {
-        let detail = format!("reason: at most {MAX_REASON_CHARS} characters");
+    let text = reason.as_deref().unwrap_or_default();
+    if text.chars().count() > MAX_REASON_CHARS || !is_printable(text) {
+        let detail = format!("reason: at most {MAX_REASON_CHARS} characters, none of control");
         return Err(Problem::unprocessable("invalid-body", detail));
     }
     own_order(&state, &caller, id).await?;

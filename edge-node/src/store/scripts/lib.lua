@@ -20,10 +20,15 @@ local seen_epoch = table.remove(ARGV)
 -- What an entry takes in memory beside its body, roughly; for the log's budget.
 local ENTRY_OVERHEAD = 160
 
-local function append(kind, body, at)
+local function checksum(seq, at, kind, body)
+    return redis.sha1hex(seq .. at .. kind .. body)
+end
+
+-- `at` and `sum` are given for entries that are told again.
+local function append(kind, body, at, sum)
     at = at or now
     local seq = redis.call('HINCRBY', meta, 'seq', 1)
-    local sum = redis.sha1hex(seq .. at .. kind .. body)
+    sum = sum or checksum(seq, at, kind, body)
     redis.call('XADD', log, seq .. '-0', 'k', kind, 't', at, 'b', body, 's', sum)
     redis.call('HINCRBY', meta, 'bytes', #body + ENTRY_OVERHEAD)
     return seq

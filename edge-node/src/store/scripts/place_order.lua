@@ -2,7 +2,8 @@
 -- KEYS: 4 order hash, 5 open zset, 6 orders zset, 7 unrouted zset, 8 stock hash,
 --       9 suspended set, 10 numbers counter of the business day
 -- ARGV: 5 order id, 6 details JSON, 7 key as JSON, 8 log budget bytes, 9 record's life seconds,
---       10 last number of the day that the caller knows, 11.. pairs of SKU and units
+--       10 last number of the day that the caller knows, 11 when the kitchen has to begin (ms),
+--       12.. pairs of SKU and units
 -- Answers: ok, order id, number | log-full | short, then SKU, on hand ('' uncounted),
 -- suspended (0/1) of every SKU that the order claims.
 -- Invariants: no count goes below zero; a refused order changes nothing, its key stays free.
@@ -18,7 +19,7 @@ if tonumber(redis.call('HGET', meta, 'bytes')) >= tonumber(ARGV[8]) then
 end
 
 local levels, short = { 'short' }, false
-for i = 11, #ARGV, 2 do
+for i = 12, #ARGV, 2 do
     local on_hand = redis.call('HGET', stock, ARGV[i])
     local off = redis.call('SISMEMBER', suspended, ARGV[i])
     table.insert(levels, ARGV[i])
@@ -33,7 +34,7 @@ if short then
 end
 
 local changes, taken = {}, {}
-for i = 11, #ARGV, 2 do
+for i = 12, #ARGV, 2 do
     local sku, units = ARGV[i], ARGV[i + 1]
     if redis.call('HEXISTS', stock, sku) == 1 then
         local left = redis.call('HINCRBY', stock, sku, '-' .. units)
@@ -54,7 +55,7 @@ redis.call('HSET', order, 'id', id, 'number', number, 'state', 'placed', 'place'
 redis.call('EXPIRE', order, ARGV[9])
 redis.call('ZADD', KEYS[5], place, id)
 redis.call('ZADD', KEYS[6], place, id)
-redis.call('ZADD', KEYS[7], place, id)
+redis.call('ZADD', KEYS[7], ARGV[11], id)
 local seq = append('order.placed', '{"order":"' .. id .. '","number":' .. number .. ',"key":'
     .. ARGV[7] .. ',"by":' .. by .. ',"stock":[' .. table.concat(changes, ',')
     .. '],"details":' .. details .. '}')

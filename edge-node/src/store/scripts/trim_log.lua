@@ -13,6 +13,7 @@ for _, entry in ipairs(entries) do
     end
 end
 redis.call('XTRIM', log, 'MINID', string.format('%d', tonumber(ARGV[6]) + 1) .. '-0')
-redis.call('HINCRBY', meta, 'bytes', -bytes)
+-- As text: a resend forgets nothing, and Lua writes that as -0.
+redis.call('HINCRBY', meta, 'bytes', string.format('%d', -bytes))
 redis.call('HSET', meta, 'anchor_seq', ARGV[6], 'anchor_chain', ARGV[7])
 return { 'ok', tostring(#entries) }

@@ -1,0 +1,20 @@
+//! Hub and sites together, on real servers, and what breaks between them. One binary, so that it
+//! links once. The name of a test is its claim.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod again;
+mod backup;
+mod copies;
+mod demo;
+mod kills;
+mod lies;
+mod line;
+mod load;
+mod proof;
+mod scene;
+mod separation;
+mod set_back;
+mod storm;
+mod travel;
+mod victims;

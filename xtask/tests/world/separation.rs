@@ -1,0 +1,258 @@
+//! A site speaks for itself alone, whatever it tries on its own server.
+
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions, Subject, Subscriber};
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use sunakku_common::chain::Chain;
+use sunakku_common::event::Event;
+use sunakku_common::ids::{Epoch, SiteId};
+use tokio::time::timeout;
+use xtask::harness::LIMIT;
+
+use crate::scene::Scene;
+
+/// Long enough to be sure that something does *not* come: what is allowed takes milliseconds.
+const SILENCE: Duration = Duration::from_millis(700);
+
+/// Somebody on s1's own server, with all rights there.
+async fn intruder(scene: &Scene) -> Client {
+    let options = ConnectOptions::new().custom_inbox_prefix("_INBOX.s1");
+    scene.site(0).nats.connect(options).await.unwrap()
+}
+
+/// A batch of one event that joins on to nothing, as the first of an epoch.
+fn batch(site: &str, epoch: Epoch) -> Vec<u8> {
+    let site: SiteId = site.parse().unwrap();
+    let genesis = Chain::genesis(&site, epoch);
+    let event = Event::encode(
+        1,
+        "2026-11-23T10:00:00.000Z",
+        "menu.activated",
+        r#"{"version":1}"#,
+    );
+    let batch = json!({
+        "epoch": epoch, "from_seq": 1, "prev_chain": genesis, "chain": genesis.next(&event),
+        "head": 1, "events": [serde_json::from_str::<Value>(&event).unwrap()],
+    });
+    // Objects are written with their members by name: put the event in as it was chained.
+    let text = batch.to_string();
+    let as_value = serde_json::from_str::<Value>(&event).unwrap().to_string();
+    text.replace(&as_value, &event).into_bytes()
+}
+
+async fn is_silent(subscriber: &mut Subscriber, what: &str) {
+    if let Ok(Some(message)) = timeout(SILENCE, subscriber.next()).await {
+        panic!(
+            "{what} heard {} on {}",
+            message.payload.escape_ascii(),
+            message.subject
+        );
+    }
+}
+
+/// The rows of the hub's ledger, without what a heart beat changes.
+async fn rows_of(scene: &Scene, site: &str) -> Vec<Value> {
+    let path = format!("/v1/ledger?all=true&site={site}");
+    let mut rows: Vec<Value> = scene.tokens.admin.all(&path).await.unwrap();
+    for row in &mut rows {
+        row.as_object_mut().unwrap().remove("last_seen");
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_can_neither_speak_nor_listen_for_another() {
+    let scene = Scene::start(2).await;
+    scene.placed(0, "cola", 1).await;
+    scene.placed(1, "cola", 1).await;
+    scene.settled().await;
+    let intruder = intruder(&scene).await;
+    let hub = scene
+        .world
+        .hub
+        .nats
+        .connect(ConnectOptions::new())
+        .await
+        .unwrap();
+
+    hears_nobody_else(&scene, &intruder, &hub).await;
+    let s2 = rows_of(&scene, "s2").await;
+    speaks_for_nobody_else(&intruder, &hub).await;
+    gets_no_answer_elsewhere(&scene, &intruder, &hub).await;
+    assert_eq!(rows_of(&scene, "s2").await, s2, "s2 was touched");
+
+    cannot_use_the_epoch_of_another(&scene, &intruder).await;
+    assert_eq!(rows_of(&scene, "s2").await, s2, "s2 was touched");
+    for n in 0..2 {
+        scene.placed(n, "cola", 1).await;
+    }
+    scene.settled().await;
+    scene.assert_books().await;
+}
+
+/// Nothing that it says on another site's subjects, or on the hub's own, crosses the link.
+async fn speaks_for_nobody_else(intruder: &Client, hub: &Client) {
+    let mut everything = hub.subscribe("never.>").await.unwrap();
+    let mut crossed = Vec::new();
+    for subject in [
+        "up.s2.log",
+        "up.s2.x",
+        "down.s2.menu",
+        "down.s1.menu",
+        "_INBOX.s2.x",
+        "x",
+    ] {
+        crossed.push((subject, hub.subscribe(subject).await.unwrap()));
+    }
+    hub.flush().await.unwrap();
+    // What is allowed does cross, so the rest could have.
+    let mut allowed = hub.subscribe("up.s1.x").await.unwrap();
+    hub.flush().await.unwrap();
+    let probe = async || {
+        intruder.publish("up.s1.x", "allowed".into()).await.unwrap();
+        intruder.flush().await.unwrap();
+        let heard = timeout(Duration::from_millis(100), allowed.next()).await;
+        heard.map(|_| ()).map_err(|_| "not heard yet".to_owned())
+    };
+    wait_for_mut("the site's own subject to cross", probe).await;
+    for (subject, _) in &crossed {
+        intruder
+            .publish(*subject, "forbidden".into())
+            .await
+            .unwrap();
+    }
+    intruder.flush().await.unwrap();
+    for (subject, subscriber) in &mut crossed {
+        is_heard_from_nobody(subscriber, subject).await;
+    }
+    is_silent(&mut everything, "never").await;
+}
+
+/// The real s2 may be heard on its own subject; the intruder may not.
+async fn is_heard_from_nobody(subscriber: &mut Subscriber, what: &str) {
+    let until = tokio::time::Instant::now() + SILENCE;
+    while let Ok(Some(message)) = tokio::time::timeout_at(until, subscriber.next()).await {
+        assert_ne!(message.payload, "forbidden", "{what} crossed the link");
+    }
+}
+
+/// It can subscribe to what it likes on its own server; nothing of others comes there.
+async fn hears_nobody_else(scene: &Scene, intruder: &Client, hub: &Client) {
+    let mut ears = Vec::new();
+    for subject in [
+        "up.s2.>",
+        "up.*.log",
+        "up.>",
+        "down.s2.>",
+        "down.>",
+        "_INBOX.s2.>",
+        "_INBOX.>",
+        ">",
+    ] {
+        ears.push((subject, intruder.subscribe(subject).await.unwrap()));
+    }
+    intruder.flush().await.unwrap();
+    for subject in ["down.s2.menu", "_INBOX.s2.x", "up.s2.x", "anything"] {
+        hub.publish(subject, "for s2 alone".into()).await.unwrap();
+    }
+    // The neighbour's log and its answers pass through the hub meanwhile.
+    scene.placed(1, "tea", 1).await;
+    scene.settled().await;
+    hub.publish("down.s1.menu", "for s1".into()).await.unwrap();
+    hub.flush().await.unwrap();
+    for (subject, ear) in &mut ears {
+        let until = tokio::time::Instant::now() + SILENCE;
+        while let Ok(Some(message)) = tokio::time::timeout_at(until, ear.next()).await {
+            let own = |of: &str| message.subject.starts_with(&format!("{of}.s1."));
+            let ours = own("up") || own("down") || own("_INBOX");
+            // Its own server's queue and system answers are its own business as well.
+            let local = message.subject.starts_with('$') || message.subject.starts_with("jobs.");
+            assert!(ours || local, "{subject} heard {}", message.subject);
+            assert_ne!(message.payload, "for s2 alone");
+        }
+    }
+}
+
+/// A question with somebody else's reply subject is not answered there, nor anywhere.
+async fn gets_no_answer_elsewhere(scene: &Scene, intruder: &Client, hub: &Client) {
+    let sync = scene.sync(0).await;
+    let epoch: Epoch = sync["epoch"].as_str().unwrap().parse().unwrap();
+    let question = batch("s1", epoch);
+    let replies = [
+        "_INBOX.s2.x",
+        "up.s2.log",
+        "up.s1.log",
+        "down.s2.menu",
+        "_INBOX.s1",
+    ];
+    let mut hearing = Vec::new();
+    for reply in replies {
+        hearing.push((reply, hub.subscribe(reply).await.unwrap()));
+    }
+    hub.flush().await.unwrap();
+    for reply in replies {
+        let subject = Subject::from_static("up.s1.log");
+        intruder
+            .publish_with_reply(subject, reply, question.clone().into())
+            .await
+            .unwrap();
+    }
+    intruder.flush().await.unwrap();
+    for (reply, subscriber) in &mut hearing {
+        let until = tokio::time::Instant::now() + SILENCE;
+        while let Ok(Some(message)) = tokio::time::timeout_at(until, subscriber.next()).await {
+            let text = String::from_utf8_lossy(&message.payload);
+            let is_answer = [
+                "cursor",
+                "refused",
+                "expected_seq",
+                "fork_seq",
+                "diverged_at",
+            ]
+            .iter()
+            .any(|word| text.starts_with(&format!("{{\"{word}")));
+            assert!(!is_answer, "answered at {reply}: {text}");
+        }
+    }
+    // Asked properly, the hub does answer.
+    let answer = intruder
+        .request("up.s1.log", question.into())
+        .await
+        .unwrap();
+    assert!(!answer.payload.is_empty());
+}
+
+/// A batch of s1 for the epoch of s2 is s1's own affair, and s1 gets over it.
+async fn cannot_use_the_epoch_of_another(scene: &Scene, intruder: &Client) {
+    let epoch: Epoch = Epoch(scene.epoch(1).await);
+    for site in ["s1", "s2"] {
+        let answer = intruder
+            .request("up.s1.log", batch(site, epoch).into())
+            .await
+            .unwrap();
+        let answer = String::from_utf8_lossy(&answer.payload).into_owned();
+        eprintln!("s1 with the epoch of s2, chained as {site}: {answer}");
+    }
+    let order = scene.placed(0, "cola", 1).await;
+    scene.settled().await;
+    let id: uuid::Uuid = order["id"].as_str().unwrap().parse().unwrap();
+    let held: i64 = sqlx::query_scalar("select count(*) from site_order where order_id = $1")
+        .bind(id)
+        .fetch_one(&scene.postgres)
+        .await
+        .unwrap();
+    assert_eq!(held, 1);
+}
+
+async fn wait_for_mut(what: &str, mut probe: impl AsyncFnMut() -> Result<(), String>) {
+    let deadline = tokio::time::Instant::now() + LIMIT;
+    loop {
+        match probe().await {
+            Ok(()) => return,
+            Err(status) if deadline <= tokio::time::Instant::now() => panic!("{what}: {status}"),
+            Err(_) => {}
+        }
+    }
+}
