@@ -23,7 +23,7 @@ enum Command {
 async fn main() -> ExitCode {
     sunakku_common::install_crypto();
     let Command::Demo(options) = Arguments::parse().command;
-    match Box::pin(demo::run(options)).await {
+    match demo::run(options).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -74,9 +74,8 @@ async fn batches(url: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hubs_share_the_work_and_either_can_be_killed() {
     let scene = Scene::start(2).await;
-    let hub = &scene.world.hub;
-    let replica = hub.replica(&scene.world.sandbox, &programs().await);
-    let replica = replica.await.unwrap();
+    let (hub, programs) = (&scene.world.hub, programs().await);
+    let replica = hub.replica(&scene.world.sandbox, &programs).await.unwrap();
     let mut told = Vec::new();
     scene
         .under_load(&mut told, async |told| {

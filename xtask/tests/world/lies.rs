@@ -208,11 +208,10 @@ const LIES: &[Lie] = &[
 
 async fn run(scene: &Scene, statements: &str) {
     for statement in statements.split(';') {
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
             .execute(&scene.postgres)
             .await
             .unwrap();
-        drop(done);
     }
 }
 
