@@ -17,6 +17,7 @@ pub mod model;
 pub mod money;
 pub mod order;
 pub mod password;
+pub mod pricing;
 pub mod problem;
 pub mod state;
 pub mod subjects;

@@ -14,7 +14,7 @@ pub use words::{Answered, Ask, Cooking, Fact, Keyed, Order, Outcome, Restock, Ti
 
 use crate::event::{StockChange, kind};
 use crate::ids::{OrderId, TicketId};
-use crate::order::StockLevel;
+use crate::pricing::StockLevel;
 use crate::state::{OrderState, TicketState};
 
 /// All facts of one site.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sunakku_common::menu::{Consumes, Item, Menu, ModifierGroup};
 use sunakku_common::money::{Currency, Minor};
-use sunakku_common::order::{StockLevel, sellable};
+use sunakku_common::pricing::{StockLevel, sellable};
 use sunakku_common::problem::Problem;
 use sunakku_common::text::Languages;
 

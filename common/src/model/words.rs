@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::event::StockChange;
 use crate::ids::{OrderId, TicketId};
-use crate::order::StockLevel;
+use crate::pricing::StockLevel;
 use crate::state::{OrderState, TicketState};
 
 /// Something that is asked of a site.

@@ -14,7 +14,7 @@ use sunakku_common::claims::Role;
 use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Query};
 use sunakku_common::ids::Epoch;
-use sunakku_common::order::StockLevel;
+use sunakku_common::pricing::StockLevel;
 use sunakku_common::problem::Problem;
 use tokio::sync::broadcast::error::RecvError;
 

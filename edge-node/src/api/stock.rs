@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key};
-use sunakku_common::order::StockLevel;
+use sunakku_common::pricing::StockLevel;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 

@@ -10,7 +10,7 @@ use sunakku_common::event::{
     Event, OrderMoved, OrderPlaced, StockChange, TicketCreated, TicketMoved, kind,
 };
 use sunakku_common::ids::Epoch;
-use sunakku_common::order::StockLevel;
+use sunakku_common::pricing::StockLevel;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sunakku_common::ids::OrderId;
-use sunakku_common::order::{OrderDetails, StockLevel};
+use sunakku_common::order::OrderDetails;
+use sunakku_common::pricing::StockLevel;
 use sunakku_common::state::OrderState;
 
 use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Store, StoreError};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sunakku_common::order::StockLevel;
+use sunakku_common::pricing::StockLevel;
 
 use super::{Freshness, Operation, Store, StoreError};
 

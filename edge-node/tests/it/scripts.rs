@@ -219,7 +219,7 @@ impl Scripts {
             match self.store.move_stock(operation, sku, change, None).await? {
                 StockMoving::Made(row, freshness) => {
                     let (on_hand, suspended) = (row.on_hand, row.suspended);
-                    let level = sunakku_common::order::StockLevel { on_hand, suspended };
+                    let level = sunakku_common::pricing::StockLevel { on_hand, suspended };
                     (Outcome::Level(level), freshness)
                 }
                 StockMoving::Uncounted => (Outcome::Uncounted, Freshness::New),

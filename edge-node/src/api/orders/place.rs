@@ -8,7 +8,8 @@ use sunakku_common::business_day::business_day;
 use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json, idempotency_key, languages};
 use sunakku_common::ids::OrderId;
-use sunakku_common::order::{OrderDetails, OrderFault, OrderRequest, Priced, ShortItem};
+use sunakku_common::order::{OrderDetails, OrderRequest};
+use sunakku_common::pricing::{OrderFault, Priced, ShortItem};
 use sunakku_common::problem::Problem;
 use sunakku_common::sync::MAX_ORDER_BYTES;
 
