@@ -78,6 +78,9 @@ impl Maintenance {
                 tracing::error!("the store has lost its data and begins a new epoch");
                 metrics::counter!(names::EPOCHS_STARTED, "reason" => "wiped").increment(1);
             }
+            Care::Adopted => {
+                tracing::error!("another process uses this store: one edge, one store")
+            }
             Care::Renewed => {
                 tracing::error!("the store was set back and begins a new epoch");
                 metrics::counter!(names::EPOCHS_STARTED, "reason" => "set-back").increment(1);

@@ -81,16 +81,20 @@ impl Tail {
         }
     }
 
-    fn advance(&mut self, entries: Vec<LogEntry>) -> Tailed {
+    fn advance(&mut self, mut entries: Vec<LogEntry>) -> Tailed {
         let Some(first) = entries.first() else {
             return Tailed::Entries(entries);
         };
-        if first.seq != self.after + 1 {
-            let first_kept = first.seq;
+        let first_kept = first.seq;
+        if first_kept != self.after + 1 {
             self.after = first_kept - 1;
             return Tailed::Lost { first_kept };
         }
-        self.after += entries.len() as u64;
+        // A hole further on is told when it is come to.
+        let joined = (first_kept..).zip(&entries);
+        let count = joined.take_while(|(seq, entry)| entry.seq == *seq).count();
+        entries.truncate(count);
+        self.after += count as u64;
         // What is told now must not be told again under the same sequence.
         self.store.note_seq(self.epoch, self.after);
         Tailed::Entries(entries)

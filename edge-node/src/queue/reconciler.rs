@@ -60,7 +60,12 @@ impl Queue {
         let due = store.oldest_due().await?;
         let age = due.map_or(0, |due| (Utc::now() - due).num_seconds());
         let oldest_seconds = u64::try_from(age).unwrap_or(0);
-        let jobs = self.counts().await;
+        // A nats-server that is away would be waited for.
+        let jobs = if self.is_connected() {
+            self.counts().await
+        } else {
+            None
+        };
         let (waiting, active) = jobs.unwrap_or((0, 0));
         let (connected, done) = (jobs.is_some(), self.inner.done.load(Ordering::Relaxed));
         let (orders_open, orders_waiting) = (counts.open, counts.unrouted);

@@ -89,9 +89,9 @@ impl Life {
 }
 
 impl Seen {
-    /// Whether a store that stands at `head` has lost what was seen.
-    pub(super) fn is_lost_at(self, head: Head) -> bool {
-        head.epoch != self.epoch || head.seq < self.seq
+    /// Whether a store that stands at `head` is the one that was seen, and has all of it.
+    pub(super) fn is_whole_at(self, head: Head) -> bool {
+        head.epoch == self.epoch && self.seq <= head.seq
     }
 }
 
@@ -104,6 +104,8 @@ pub(crate) enum Care {
     Reborn,
     /// It had less than was seen and begins a new epoch.
     Renewed,
+    /// Another process has begun a new epoch.
+    Adopted,
 }
 
 impl Store {
@@ -133,8 +135,14 @@ impl Store {
             }
             head => head?,
         };
-        if !seen.is_lost_at(head) {
+        if seen.is_whole_at(head) {
             return Ok(Care::Whole);
+        }
+        // Epochs are ordered by time: a later one was begun by another process on this store,
+        // whose business that was.
+        if seen.epoch < head.epoch {
+            self.inner.life.note_epoch(head.epoch);
+            return Ok(Care::Adopted);
         }
         // What the hub has confirmed of this history need not be told again.
         let confirmed = self.hub_cursor_in(head.epoch).await?;
@@ -164,9 +172,9 @@ mod tests {
             seq,
             bytes: 0,
         };
-        let lost = |head| life.seen().is_lost_at(head);
-        assert!(lost(at(epoch, 6)) && lost(at(Epoch::new(), 8)));
-        assert!(!lost(at(epoch, 7)) && !lost(at(epoch, 8)));
+        let whole = |head| life.seen().is_whole_at(head);
+        assert!(!whole(at(epoch, 6)) && !whole(at(Epoch::new(), 8)));
+        assert!(whole(at(epoch, 7)) && whole(at(epoch, 8)));
     }
 
     #[test]

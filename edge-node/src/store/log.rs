@@ -104,7 +104,7 @@ impl Store {
         // Looked up before the question is sent: meanwhile more may be seen.
         let seen = self.inner.life.seen();
         let head = self.read_head().await?;
-        if seen.is_lost_at(head) {
+        if !seen.is_whole_at(head) {
             return Err(StoreError::SetBack);
         }
         self.inner.life.note_seq(head.epoch, head.seq);

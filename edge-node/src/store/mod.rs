@@ -21,7 +21,7 @@ mod tickets;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Script};
 use sha2::{Digest as _, Sha256};
@@ -302,9 +302,9 @@ impl Store {
         Ok(Reply { word, rest, head })
     }
 
-    /// The edge's clock.
+    /// The edge's clock, as finely as events write it.
     pub fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now().trunc_subsecs(3)
     }
 }
 

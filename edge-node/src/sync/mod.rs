@@ -274,7 +274,10 @@ impl Replicator {
         metrics::counter!(names::EPOCHS_STARTED, "reason" => reason).increment(1);
         self.store
             .start_epoch_with(ended, again, reason, self.keep_old_log)
-            .await
+            .await?;
+        // Two stores that were to take one site from each other would do so slowly.
+        tokio::time::sleep(PAUSE_MAX).await;
+        Ok(())
     }
 
     fn note(&self, epoch: Epoch, at: Anchor, problem: Option<String>) {

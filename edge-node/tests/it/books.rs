@@ -53,9 +53,19 @@ pub(crate) fn stock_of(event: &Event) -> Vec<StockChange> {
 /// Counts by the log alone. Each change adds up to the count that it tells, none is below zero.
 pub(crate) fn counted(events: &[Event]) -> BTreeMap<String, i64> {
     let mut counts = BTreeMap::new();
-    for change in events.iter().flat_map(stock_of) {
+    for (event, change) in events.iter().flat_map(|event| {
+        stock_of(event)
+            .into_iter()
+            .map(move |change| (event, change))
+    }) {
         let count: &mut i64 = counts.entry(change.sku.clone()).or_default();
-        *count += change.delta;
+        // An epoch begins with what was at hand before the first event that it tells.
+        let begin = event.kind == kind::EPOCH_STARTED;
+        *count = if begin {
+            change.on_hand.unwrap_or(0)
+        } else {
+            *count + change.delta
+        };
         assert_eq!(change.on_hand.unwrap_or(0), *count, "{change:?}");
         assert!(0 <= *count, "{change:?}");
     }

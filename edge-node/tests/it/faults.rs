@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use xtask::harness::Server;
+use xtask::harness::{LIMIT, Server};
 use xtask::world::SiteOptions;
 
 use crate::books::{assert_balanced, assert_cooked_once};
@@ -12,7 +12,7 @@ use crate::site::{TestSite, seed};
 
 /// Enough for a busy test but for the cakes, which sell out in the middle of it.
 pub(crate) const START: [(&str, i64); 2] = [("patty", 50_000), ("cake", 150)];
-const GUESTS: usize = 12;
+pub(crate) const GUESTS: usize = 12;
 
 /// A site with [`START`] at hand.
 pub(crate) fn busy() -> SiteOptions {
@@ -93,6 +93,31 @@ async fn guests_notice_nothing_when_nats_server_is_killed_again_and_again() {
         slowest < Duration::from_secs(5),
         "a ticket came after {slowest:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_everything_fails_at_once() {
+    let test = TestSite::start_with(busy()).await;
+    let guests = Guests::arrive(&test.kiosk, GUESTS);
+    for round in 0..6 {
+        guests.buy(40).await;
+        test.site.nats.kill().unwrap();
+        test.site.redis.kill().unwrap();
+        if round % 2 == 0 {
+            test.site.process().kill().unwrap();
+        } else {
+            // A stop that is asked for ends what was begun, as far as it can without Redis.
+            let ended = test.site.process().terminate(LIMIT).await.unwrap();
+            assert_eq!(ended.and_then(|status| status.code()), Some(0));
+        }
+        if round == 2 {
+            test.site.nats.wipe().unwrap();
+        }
+        test.site.process().restart().unwrap();
+        tokio::try_join!(test.site.redis.restart(), test.site.nats.restart()).unwrap();
+    }
+    guests.buy(40).await;
+    assert_whole(&test, guests).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

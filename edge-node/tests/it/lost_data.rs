@@ -4,16 +4,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use sunakku_common::event::{EpochStarted, kind};
 use sunakku_common::ids::Epoch;
 use xtask::harness::{LIMIT, Server, wait_for};
 
-use crate::books::{assert_balanced, assert_cooked_once, assert_there, read_log};
+use crate::books::{assert_balanced, assert_cooked_once, assert_there, open_store, read_log};
 use crate::faults::{START, busy};
 use crate::guests::{Guests, Sale, Visit};
-use crate::site::TestSite;
+use crate::screen::Screen;
+use crate::site::{TestSite, order_of};
 
 async fn epoch(test: &TestSite) -> Epoch {
     let sync = test
@@ -163,6 +165,27 @@ async fn a_redis_that_was_set_back_before_the_last_epoch_begins_another_one() {
     assert_ne!(epoch(&test).await, first);
 }
 
+#[tokio::test]
+async fn an_epoch_that_another_process_began_is_taken_over_and_not_ended() {
+    let test = TestSite::start_with(busy()).await;
+    sell(&test, 20).await;
+    let (store, ended) = (open_store(&test).await, epoch(&test).await);
+    let hour = Duration::from_secs(3_600);
+    store.start_epoch(ended, 1, "by hand", hour).await.unwrap();
+    let begun = store.head().await.unwrap().epoch;
+    sell(&test, 20).await;
+    // Some beats are longer than the edge takes to look after its store.
+    let mut screen = Screen::follow(&test, "topics=stock").await;
+    let mut beats = 0;
+    while beats < 3 {
+        let frame = screen.next().await.unwrap();
+        beats += u32::from(frame["type"] == "beat");
+        assert_eq!(frame["data"]["epoch"], begun.to_string());
+    }
+    assert_eq!(store.head().await.unwrap().epoch, begun);
+    assert_cooked_once(&test).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_was_half_written_vanishes_whole_and_takes_nothing_with_it() {
     let test = TestSite::start_with(busy()).await;
@@ -189,7 +212,7 @@ async fn a_torn_file_costs_whole_changes_and_a_new_epoch() {
     let test = TestSite::start_with(busy()).await;
     let (visit, ended) = (sell(&test, 60).await, epoch(&test).await);
     assert_cooked_once(&test).await;
-    let last = test.placed(&crate::site::order_of("cake", 1)).await;
+    let last = test.placed(&order_of("cake", 1)).await;
     test.tickets_of(last["id"].as_str().unwrap()).await;
     test.site.redis.kill().unwrap();
     let file = newest_increment(test.site.redis.data());

@@ -13,6 +13,7 @@ mod kitchen;
 mod lists;
 mod live;
 mod lost_data;
+mod memory;
 mod orders;
 mod queue;
 mod resume;

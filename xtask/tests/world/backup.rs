@@ -8,22 +8,25 @@ use crate::copies::Copy;
 use crate::load::sold_everywhere;
 use crate::scene::Scene;
 
-/// Stops the hub and its database, puts the backup in its place, and starts both.
-async fn restore(scene: &Scene, backup: &Copy) {
-    let hub = &scene.world.hub;
-    hub.process().kill().unwrap();
-    hub.postgres.kill().unwrap();
-    backup.put_back(&hub.postgres);
-    hub.postgres.restart().await.unwrap();
-    hub.restart().await.unwrap();
-}
+impl Scene {
+    /// Copies the hub's database while it is down.
+    pub(crate) async fn back_up_hub(&self) -> Copy {
+        let hub = &self.world.hub;
+        hub.process().kill().unwrap();
+        let backup = Copy::take(self, &hub.postgres).await;
+        hub.restart().await.unwrap();
+        backup
+    }
 
-async fn back_up(scene: &Scene) -> Copy {
-    let hub = &scene.world.hub;
-    hub.process().kill().unwrap();
-    let backup = Copy::take(scene, &hub.postgres).await;
-    hub.restart().await.unwrap();
-    backup
+    /// Stops the hub and its database, puts the backup in its place, and starts both.
+    pub(crate) async fn restore_hub(&self, backup: &Copy) {
+        let hub = &self.world.hub;
+        hub.process().kill().unwrap();
+        hub.postgres.kill().unwrap();
+        backup.put_back(&hub.postgres);
+        hub.postgres.restart().await.unwrap();
+        hub.restart().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,13 +35,13 @@ async fn a_hub_restored_from_an_old_backup_gets_again_what_it_forgot() {
     let mut told = Vec::new();
     let sell = async |told: &xtask::demo::guests::Told| sold_everywhere(told, 2, 40).await;
     scene.under_load(&mut told, sell).await;
-    let backup = back_up(&scene).await;
+    let backup = scene.back_up_hub().await;
     scene.under_load(&mut told, sell).await;
     scene.assert_holds(&told).await;
     let before = [scene.ledger(0).await, scene.ledger(1).await];
 
     // While nobody orders: the next heart beat finds out.
-    restore(&scene, &backup).await;
+    scene.restore_hub(&backup).await;
     scene.assert_holds(&told).await;
     for (n, before) in before.iter().enumerate() {
         assert_same_log(before, &scene.ledger(n).await);
@@ -48,7 +51,7 @@ async fn a_hub_restored_from_an_old_backup_gets_again_what_it_forgot() {
     scene
         .under_load(&mut told, async |told| {
             sold_everywhere(told, 2, 20).await;
-            restore(&scene, &backup).await;
+            scene.restore_hub(&backup).await;
             sold_everywhere(told, 2, 20).await;
         })
         .await;
@@ -70,7 +73,7 @@ async fn a_hub_that_forgot_a_whole_epoch_gets_it_again() {
     let mut told = Vec::new();
     let sell = async |told: &xtask::demo::guests::Told| sold_everywhere(told, 1, 40).await;
     scene.under_load(&mut told, sell).await;
-    let backup = back_up(&scene).await;
+    let backup = scene.back_up_hub().await;
     let first = scene.epoch(0).await;
 
     // The site goes on in the first epoch, then loses a little and begins a second one.
@@ -91,7 +94,7 @@ async fn a_hub_that_forgot_a_whole_epoch_gets_it_again() {
     scene.assert_told_once(&told).await;
 
     // The hub knows neither the end of the first epoch nor the second.
-    restore(&scene, &backup).await;
+    scene.restore_hub(&backup).await;
     scene.under_load(&mut told, sell).await;
     scene.settled().await;
     scene.assert_told_once(&told).await;

@@ -12,6 +12,7 @@ mod lies;
 mod line;
 mod load;
 mod proof;
+mod relapse;
 mod scene;
 mod separation;
 mod set_back;

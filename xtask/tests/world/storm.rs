@@ -26,7 +26,8 @@ enum Line {
     Slow,
 }
 
-fn seed() -> u64 {
+/// Seed of what happens by chance.
+pub(crate) fn seed() -> u64 {
     let asked = std::env::var("WORLD_SEED").ok();
     let seed = asked.map_or_else(rand::random, |seed| seed.parse().unwrap());
     eprintln!("WORLD_SEED={seed}");

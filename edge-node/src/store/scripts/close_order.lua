@@ -47,6 +47,4 @@ if ARGV[7] ~= 'null' then
 end
 move_order(order, next_state, ',"reason":' .. ARGV[7] .. ',"stock":['
     .. table.concat(changes, ',') .. ']')
-local whole = redis.call('HGETALL', order)
-table.insert(whole, 1, 'ok')
-return remember(whole)
+return answer_order()

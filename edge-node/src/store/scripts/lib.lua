@@ -34,6 +34,32 @@ local function append(kind, body, at, sum)
     return seq
 end
 
+-- Fields of an order's hash that never change; those of a ticket by their last part.
+local FIXED = { id = true, number = true, place = true, details = true, by = true, taken = true,
+    placed_at = true, seq = true, tickets = true }
+local FIXED_OF_TICKET = { [''] = true, lines = true, station = true, place = true }
+
+local function is_fixed(field)
+    local part = string.match(field, '^ticket:[^:]+:?(.*)$')
+    if part then
+        return FIXED_OF_TICKET[part]
+    end
+    return FIXED[field]
+end
+
+-- The first answer that was an order (KEYS[4]): its changing fields were kept, the others are
+-- as they were.
+local function whole_order(kept)
+    local fields = redis.call('HGETALL', KEYS[4])
+    for i = 1, #fields, 2 do
+        if is_fixed(fields[i]) then
+            table.insert(kept, fields[i])
+            table.insert(kept, fields[i + 1])
+        end
+    end
+    return kept
+end
+
 -- The answer that makes anything further needless, or nil.
 local function settled()
     local epoch, seq = unpack(redis.call('HMGET', meta, 'epoch', 'seq'))
@@ -52,6 +78,9 @@ local function settled()
         return { 'reused' }
     end
     local answer = record[2]
+    if answer[1] == 'order' then
+        answer = whole_order(answer)
+    end
     answer[1] = 'again'
     return answer
 end
@@ -59,6 +88,21 @@ end
 local function remember(answer)
     redis.call('SET', KEYS[3], cmsgpack.pack({ ARGV[2], answer }), 'EX', ARGV[3])
     return answer
+end
+
+-- Answers with the order (KEYS[4]), flattened, and remembers of it what can change: a copy of
+-- the whole for each step would soon take more memory than the orders themselves.
+local function answer_order()
+    local whole, changing = redis.call('HGETALL', KEYS[4]), { 'order' }
+    for i = 1, #whole, 2 do
+        if not is_fixed(whole[i]) then
+            table.insert(changing, whole[i])
+            table.insert(changing, whole[i + 1])
+        end
+    end
+    remember(changing)
+    table.insert(whole, 1, 'ok')
+    return whole
 end
 
 local function with_head(answer)

@@ -85,6 +85,4 @@ if next_state == 'done' then
         move_order(order, 'ready')
     end
 end
-local whole = redis.call('HGETALL', order)
-table.insert(whole, 1, 'ok')
-return remember(whole)
+return answer_order()
