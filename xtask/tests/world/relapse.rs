@@ -16,7 +16,7 @@ use crate::scene::Scene;
 use crate::storm::seed;
 
 /// Relapses of one test.
-const RELAPSES: usize = 9;
+const RELAPSES: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 enum Relapse {
