@@ -1,5 +1,6 @@
 //! Memory: how much an order takes, and what happens when there is none left.
 
+use redis::aio::MultiplexedConnection;
 use reqwest::Method;
 use serde_json::json;
 use xtask::harness::{LIMIT, wait_for};
@@ -10,20 +11,35 @@ use crate::faults::{GUESTS, START, busy};
 use crate::guests::Guests;
 use crate::site::{TestSite, new_key, order, order_of};
 
-/// What Redis stores, bytes.
-async fn used(test: &TestSite) -> i64 {
+async fn redis_of(test: &TestSite) -> MultiplexedConnection {
     let client = redis::Client::open(test.site.redis.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+/// One of the figures that Redis gives of its memory, bytes.
+async fn memory(test: &TestSite, figure: &str) -> i64 {
     let mut info = redis::cmd("INFO");
     let info: String = info
         .arg("memory")
-        .query_async(&mut connection)
+        .query_async(&mut redis_of(test).await)
         .await
         .unwrap();
-    let dataset = info
+    let found = info
         .lines()
-        .find_map(|line| line.strip_prefix("used_memory_dataset:"));
-    dataset.unwrap().parse().unwrap()
+        .find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+    found.unwrap().parse().unwrap()
+}
+
+/// What Redis stores, bytes.
+async fn used(test: &TestSite) -> i64 {
+    memory(test, "used_memory_dataset").await
+}
+
+/// Bounds what Redis may store.
+async fn set_max_memory(test: &TestSite, bytes: i64) {
+    let mut set = redis::cmd("CONFIG");
+    set.arg("SET").arg("maxmemory").arg(bytes);
+    set.exec_async(&mut redis_of(test).await).await.unwrap();
 }
 
 /// A site sells a month of orders out of Redis' memory: 1,000 a day in a gigabyte allow 33 KB.
@@ -64,10 +80,10 @@ async fn an_order_with_all_its_steps_and_keys_takes_little_memory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_without_memory_refuses_and_loses_nothing() {
-    let mut options = busy();
-    options.redis_args = ["--maxmemory", "3mb"].map(str::to_owned).to_vec();
-    let test = TestSite::start_with(options).await;
+    let test = TestSite::start_with(busy()).await;
     let guests = Guests::arrive(&test.kiosk, GUESTS);
+    guests.buy(40).await;
+    set_max_memory(&test, memory(&test, "used_memory").await).await;
     guests.suffer(GUESTS as u64).await;
     let refused = test
         .kiosk
@@ -79,15 +95,7 @@ async fn a_redis_without_memory_refuses_and_loses_nothing() {
         !test.all_orders().await.is_empty(),
         "what is there can be read"
     );
-    let client = redis::Client::open(test.site.redis.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let mut more = redis::cmd("CONFIG");
-    more.arg("SET")
-        .arg("maxmemory")
-        .arg("1gb")
-        .exec_async(&mut connection)
-        .await
-        .unwrap();
+    set_max_memory(&test, 1 << 30).await;
     guests.buy(40).await;
     let visit = guests.leave().await;
     assert_balanced(&test, &visit.sales, 1, &START).await;

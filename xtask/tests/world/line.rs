@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use xtask::demo::guests::{self, Told};
 use xtask::demo::options::Speed;
@@ -144,7 +145,10 @@ async fn a_site_whose_log_is_full_refuses_orders_until_the_hub_has_taken_some() 
         .unwrap();
         scene.world.hub.line.heal();
     };
-    tokio::join!(guests, line);
+    let served = async { tokio::join!(guests, line) };
+    timeout(4 * LIMIT, served)
+        .await
+        .expect("guests who are never served");
     let told = told.all();
     let accepted = told.iter().filter(|outcome| outcome.answer.is_ok()).count();
     assert_eq!(accepted, wishes.len(), "everybody was served in the end");
