@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::ids::{Epoch, OrderId, TicketId};
 use crate::order::{OrderDetails, OrderLine, Service};
-use crate::state::{OrderState, TicketState};
+use crate::state::{OrderState, TicketState, text_enum};
 
 /// Names of the kinds of events. A reader keeps kinds that it does not know and skips them.
 pub mod kind {
@@ -28,6 +28,8 @@ pub mod kind {
     pub const ORDER_REJECTED: &str = "order.rejected";
     /// See [`ORDER_PREPARING`].
     pub const ORDER_EXPIRED: &str = "order.expired";
+    /// A rejected order is placed again, with its stock claimed anew: [`super::OrderMoved`].
+    pub const ORDER_RETRIED: &str = "order.retried";
     /// A station was given its part of an order: [`super::TicketCreated`].
     pub const TICKET_CREATED: &str = "ticket.created";
     /// A cook began a ticket: [`super::TicketMoved`].
@@ -48,6 +50,16 @@ pub mod kind {
     pub const STOCK_RESUMED: &str = "stock.resumed";
     /// A menu went live: [`super::MenuActivated`].
     pub const MENU_ACTIVATED: &str = "menu.activated";
+    /// A job failed for good: [`super::JobDead`].
+    pub const JOB_DEAD: &str = "job.dead";
+    /// A dead job is to be done after all: [`super::JobRetried`].
+    pub const JOB_RETRIED: &str = "job.retried";
+    /// A dead job was given up by a person: [`super::JobDiscarded`].
+    pub const JOB_DISCARDED: &str = "job.discarded";
+    /// The work queue holds its jobs back: [`super::QueueSwitched`].
+    pub const QUEUE_PAUSED: &str = "queue.paused";
+    /// The work queue goes on: [`super::QueueSwitched`].
+    pub const QUEUE_RESUMED: &str = "queue.resumed";
     /// Every kind that an [`super::OrderMoved`] comes in.
     pub const ORDER_MOVES: &[&str] = &[
         ORDER_PREPARING,
@@ -56,6 +68,7 @@ pub mod kind {
         ORDER_CANCELLED,
         ORDER_REJECTED,
         ORDER_EXPIRED,
+        ORDER_RETRIED,
     ];
 }
 
@@ -258,6 +271,89 @@ pub struct StockMoved {
     /// Who did it.
     pub by: By,
     /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+text_enum!(
+    /// What a job does.
+    JobKind {
+        /// Deals an order's lines to stations.
+        Route = "route",
+        /// Prints a ticket.
+        Print = "print",
+        /// Tells an event to a webhook.
+        Webhook = "webhook",
+    }
+);
+
+/// One failed try of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Attempt {
+    /// When it failed.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub error: String,
+}
+
+/// Body of [`kind::JOB_DEAD`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobDead {
+    /// Names the job.
+    pub job: String,
+    /// What it does.
+    pub kind: JobKind,
+    /// Name of the printer or webhook; empty for none.
+    #[serde(default)]
+    pub target: String,
+    /// The order that it belongs to, if any.
+    #[serde(default)]
+    pub order: Option<OrderId>,
+    /// Why it was given up.
+    pub reason: String,
+    /// Every try.
+    pub attempts: Vec<Attempt>,
+    /// Who gave it up.
+    pub by: By,
+}
+
+/// Body of [`kind::JOB_RETRIED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRetried {
+    /// Names the job.
+    pub job: String,
+    /// What it does.
+    pub kind: JobKind,
+    /// Name of the printer or webhook; empty for none.
+    #[serde(default)]
+    pub target: String,
+    /// The order that it belongs to, if any.
+    #[serde(default)]
+    pub order: Option<OrderId>,
+    /// What is to be done, by kind.
+    #[serde(default)]
+    pub payload: serde_json::Value,
+    /// Who wants it.
+    pub by: By,
+}
+
+/// Body of [`kind::JOB_DISCARDED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobDiscarded {
+    /// Names the job.
+    pub job: String,
+    /// Why.
+    pub reason: String,
+    /// Who did it.
+    pub by: By,
+}
+
+/// Body of [`kind::QUEUE_PAUSED`] and [`kind::QUEUE_RESUMED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueSwitched {
+    /// Who did it.
+    pub by: By,
+    /// Why, where that was told.
     #[serde(default)]
     pub reason: Option<String>,
 }

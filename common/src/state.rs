@@ -68,8 +68,9 @@ impl OrderState {
         matches!(self, Self::Placed | Self::Preparing | Self::Ready)
     }
 
-    /// Whether an order may go from this state to `next` by a step of its own. The way back
-    /// from ready to preparing exists through a recalled ticket.
+    /// Whether an order may go from this state to `next` by a step of its own. There are two ways
+    /// back: from ready to preparing through a recalled ticket, and from rejected to placed when
+    /// its job is tried again.
     pub fn may_become(self, next: Self) -> bool {
         use OrderState::*;
         matches!(
@@ -77,6 +78,7 @@ impl OrderState {
             (Placed, Preparing | Cancelled | Rejected)
                 | (Preparing, Ready | Cancelled)
                 | (Ready, Collected | Expired | Preparing | Cancelled)
+                | (Rejected, Placed)
         )
     }
 }
@@ -107,10 +109,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leaves_a_closed_state() {
+    fn nothing_leaves_a_closed_state_but_what_is_tried_again() {
         for closed in OrderState::ALL.iter().filter(|s| !s.is_open()) {
             for next in OrderState::ALL {
-                assert!(!closed.may_become(*next), "{closed} → {next}");
+                let again = (*closed, *next) == (OrderState::Rejected, OrderState::Placed);
+                assert_eq!(closed.may_become(*next), again, "{closed} → {next}");
             }
         }
     }

@@ -23,7 +23,8 @@ impl Keys {
     }
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
-    /// `orders` (orders ever taken), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
+    /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
+    /// when the work queue is paused), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
     /// at the last forgotten entry), `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
@@ -104,6 +105,26 @@ impl Keys {
     /// Counter: the last pickup number of a business day.
     pub(crate) fn numbers(&self, day: NaiveDate) -> String {
         self.key(&format!("numbers:{day}"))
+    }
+
+    /// Hash: letters about jobs that failed for good, as JSON by job.
+    pub(crate) fn dead_jobs(&self) -> String {
+        self.key("jobs:dead")
+    }
+
+    /// Sorted set of the jobs in [`Self::dead_jobs`], by their place in line.
+    pub(crate) fn dead_places(&self) -> String {
+        self.key("jobs:dead:places")
+    }
+
+    /// List: tries of a job that failed so far, as JSON.
+    pub(crate) fn attempts(&self, job: &str) -> String {
+        self.key(&format!("attempts:{job}"))
+    }
+
+    /// Counter: how often a job was begun without any outcome, because its worker died.
+    pub(crate) fn starts(&self, job: &str) -> String {
+        self.key(&format!("starts:{job}"))
     }
 
     /// Hash: how far a reader of the log has come.

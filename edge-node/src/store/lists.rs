@@ -131,7 +131,7 @@ impl Store {
         }
     }
 
-    async fn by_place<T: std::str::FromStr>(
+    pub(super) async fn by_place<T: std::str::FromStr>(
         &self,
         index: &str,
         after: i64,

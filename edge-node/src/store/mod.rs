@@ -8,6 +8,7 @@
 mod durability;
 mod epochs;
 mod error;
+mod jobs;
 mod keys;
 mod life;
 mod lists;
@@ -34,6 +35,7 @@ pub use durability::Unsafe;
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;
 pub use error::StoreError;
+pub use jobs::{DeadLetter, Retrying};
 pub(crate) use life::Care;
 pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
 pub use log::{Anchor, Head, HubCursor, LogEntry};

@@ -193,7 +193,7 @@ fn unreadable_answer() -> StoreError {
     StoreError::Unreadable("the first answer to an order".to_owned())
 }
 
-fn read_levels(flat: &[String]) -> HashMap<String, StockLevel> {
+pub(super) fn read_levels(flat: &[String]) -> HashMap<String, StockLevel> {
     let levels = flat.chunks_exact(3).map(|level| {
         let (on_hand, suspended) = (level[1].parse().ok(), level[2] == "1");
         (level[0].clone(), StockLevel { on_hand, suspended })

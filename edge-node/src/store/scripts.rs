@@ -11,6 +11,10 @@ pub(crate) struct Scripts {
     pub(crate) move_ticket: Script,
     pub(crate) close_order: Script,
     pub(crate) move_stock: Script,
+    pub(crate) bury_job: Script,
+    pub(crate) retry_job: Script,
+    pub(crate) discard_job: Script,
+    pub(crate) switch_queue: Script,
     pub(crate) start_epoch: Script,
     pub(crate) trim_log: Script,
 }
@@ -36,6 +40,10 @@ impl Scripts {
             move_ticket: script!("move_ticket"),
             close_order: script!("close_order"),
             move_stock: script!("move_stock"),
+            bury_job: script!("bury_job"),
+            retry_job: script!("retry_job"),
+            discard_job: script!("discard_job"),
+            switch_queue: script!("switch_queue"),
             start_epoch: script!("start_epoch"),
             trim_log: script!("trim_log"),
         }

@@ -130,3 +130,34 @@ local function move_order(order, state, more)
     append('order.' .. state, '{"order":"' .. id .. '","number":' .. number .. ',"state":"'
         .. state .. '","by":' .. by .. (more or '') .. '}')
 end
+
+-- Takes units from stock (hash) unless some are short or off sale (set): `list` from `first` on
+-- holds pairs of SKU and units. Answers the changes for the event and what was taken for the
+-- order; or, changing nothing, nil and the level of every SKU: SKU, on hand ('' uncounted),
+-- suspended (0/1).
+local function claim(stock, suspended, list, first)
+    local levels, short = {}, false
+    for i = first, #list, 2 do
+        local on_hand = redis.call('HGET', stock, list[i])
+        local off = redis.call('SISMEMBER', suspended, list[i])
+        table.insert(levels, list[i])
+        table.insert(levels, on_hand or '')
+        table.insert(levels, tostring(off))
+        if off == 1 or (on_hand and tonumber(on_hand) < tonumber(list[i + 1])) then
+            short = true
+        end
+    end
+    if short then
+        return nil, levels
+    end
+    local changes, taken = {}, {}
+    for i = first, #list, 2 do
+        local sku, units = list[i], list[i + 1]
+        if redis.call('HEXISTS', stock, sku) == 1 then
+            local left = redis.call('HINCRBY', stock, sku, '-' .. units)
+            table.insert(changes, stock_change(sku, '-' .. units, left, false))
+            table.insert(taken, sku .. '=' .. units)
+        end
+    end
+    return table.concat(changes, ','), table.concat(taken, ',')
+end
