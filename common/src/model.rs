@@ -83,6 +83,7 @@ impl Model {
             Ask::Place { order, day, claims } => self.place(*order, *day, claims),
             Ask::Route { order, tickets } => self.route(*order, tickets),
             Ask::Close { order, next, from } => self.close(*order, *next, from),
+            Ask::Retry { order } => self.retry(*order),
             Ask::Cook { ticket, step } => self.cook(*ticket, *step),
             Ask::Stock { sku, change } => self.restock(sku, *change),
         }
@@ -125,22 +126,10 @@ impl Model {
     }
 
     fn place(&mut self, id: OrderId, day: NaiveDate, claims: &BTreeMap<String, u64>) -> Outcome {
-        let enough = |(sku, units): (&String, &u64)| {
-            self.level(sku).sellable().is_none_or(|left| *units <= left)
+        let (changes, taken) = match self.claim(claims) {
+            Ok(claimed) => claimed,
+            Err(short) => return short,
         };
-        if !claims.iter().all(enough) {
-            let levels = claims.keys().map(|sku| (sku.clone(), self.level(sku)));
-            return Outcome::Short(levels.collect());
-        }
-        let (mut changes, mut taken) = (Vec::new(), BTreeMap::new());
-        for (sku, units) in claims {
-            let delta = -i64::try_from(*units).unwrap_or(i64::MAX);
-            if let Some(on_hand) = self.stock.get_mut(sku) {
-                *on_hand += delta;
-                taken.insert(sku.clone(), *units);
-                changes.push(self.change(sku, delta));
-            }
-        }
         let number = self.numbers.entry(day).or_default();
         *number += 1;
         let (number, state, tickets) = (*number, OrderState::Placed, None);
@@ -153,6 +142,55 @@ impl Model {
         self.orders.insert(id, order);
         self.tell(kind::ORDER_PLACED, changes);
         Outcome::Placed { order: id, number }
+    }
+
+    /// Takes units from stock, or answers that some are short.
+    fn claim(
+        &mut self,
+        claims: &BTreeMap<String, u64>,
+    ) -> Result<(Vec<StockChange>, BTreeMap<String, u64>), Outcome> {
+        let enough = |(sku, units): (&String, &u64)| {
+            self.level(sku).sellable().is_none_or(|left| *units <= left)
+        };
+        if !claims.iter().all(enough) {
+            let levels = claims.keys().map(|sku| (sku.clone(), self.level(sku)));
+            return Err(Outcome::Short(levels.collect()));
+        }
+        let (mut changes, mut taken) = (Vec::new(), BTreeMap::new());
+        for (sku, units) in claims {
+            let delta = -i64::try_from(*units).unwrap_or(i64::MAX);
+            if let Some(on_hand) = self.stock.get_mut(sku) {
+                *on_hand += delta;
+                taken.insert(sku.clone(), *units);
+                changes.push(self.change(sku, delta));
+            }
+        }
+        Ok((changes, taken))
+    }
+
+    fn retry(&mut self, id: OrderId) -> Outcome {
+        let Some(order) = self.orders.get(&id) else {
+            return Outcome::Missing;
+        };
+        match order.state {
+            _ if order.tickets.is_some() => return Outcome::Illegal(order.state.as_str()),
+            OrderState::Rejected => {}
+            // It was given up, but not rejected yet.
+            OrderState::Placed => {
+                self.tell(kind::JOB_RETRIED, Vec::new());
+                return Outcome::Retried;
+            }
+            other => return Outcome::Illegal(other.as_str()),
+        }
+        let (changes, taken) = match self.claim(&order.taken.clone()) {
+            Ok(claimed) => claimed,
+            Err(short) => return short,
+        };
+        if let Some(order) = self.orders.get_mut(&id) {
+            (order.state, order.taken) = (OrderState::Placed, taken);
+        }
+        self.tell(kind::ORDER_RETRIED, changes);
+        Outcome::Retried
     }
 
     fn route(&mut self, id: OrderId, tickets: &[(TicketId, u32)]) -> Outcome {

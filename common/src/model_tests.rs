@@ -11,6 +11,8 @@ enum Step {
     Route(usize, u32),
     Cancel(usize, bool),
     Collect(usize),
+    Reject(usize),
+    Retry(usize),
     Cook(usize, Cooking),
     Stock(usize, Restock),
 }
@@ -34,6 +36,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0_usize..8, 1_u32..4).prop_map(|(order, lines)| Step::Route(order, lines)),
         1 => (0_usize..8, any::<bool>()).prop_map(|(order, late)| Step::Cancel(order, late)),
         1 => (0_usize..8).prop_map(Step::Collect),
+        1 => (0_usize..8).prop_map(Step::Reject),
+        1 => (0_usize..8).prop_map(Step::Retry),
         4 => (0_usize..16, cooking).prop_map(|(ticket, step)| Step::Cook(ticket, step)),
         2 => (0..SKUS.len(), restock).prop_map(|(sku, change)| Step::Stock(sku, change)),
     ]
@@ -84,6 +88,12 @@ fn ask(model: &Model, step: &Step) -> Option<Ask> {
             next: OrderState::Collected,
             from: vec![OrderState::Ready],
         },
+        Step::Reject(n) => Ask::Close {
+            order: order(*n)?,
+            next: OrderState::Rejected,
+            from: vec![OrderState::Placed],
+        },
+        Step::Retry(n) => Ask::Retry { order: order(*n)? },
         Step::Cook(n, step) => {
             let mut tickets = model
                 .orders

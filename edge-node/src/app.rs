@@ -57,10 +57,13 @@ impl App {
         let (signer, verifier) = identity(&config)?;
         let (health, maintenance) =
             Maintenance::new(store.clone(), seed.clone(), config.log.clone());
+        let paused = store.queue_paused().await.context("reading the store")?;
+        let queue = config.queue.clone();
+        let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
         let inner = Shared {
             menu: MenuSnapshot::new(seed.menu),
             live,
-            queue: Queue::new(store.clone(), nats.clone()),
+            queue,
             nats,
             sync: replicator.status(),
             health,

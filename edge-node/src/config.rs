@@ -23,6 +23,7 @@ pub struct Config {
     pub menu: MenuSource,
     pub orders: OrderLimits,
     pub log: Log,
+    pub queue: Queue,
     pub identity: Identity,
     pub telemetry: Telemetry,
 }
@@ -55,6 +56,13 @@ section!(Log {
     budget_bytes: u64,
     retention_hours: u64
 });
+section!(Queue {
+    concurrency: usize,
+    max_attempts: u32,
+    retry_min_milliseconds: u64,
+    retry_max_seconds: u64,
+    ack_wait_seconds: u64,
+});
 section!(Identity {
     key_file: PathBuf,
     hub_public_key: String,
@@ -81,6 +89,18 @@ impl Config {
         ensure!(
             config.log.budget_bytes >= 1_000_000,
             "log.budget_bytes must be at least 1000000: it holds what the hub has not committed"
+        );
+        ensure!(
+            (1..=256).contains(&config.queue.concurrency),
+            "queue.concurrency must be 1 to 256"
+        );
+        ensure!(
+            config.queue.max_attempts > 0,
+            "queue.max_attempts must be at least 1"
+        );
+        ensure!(
+            config.queue.retry_min_milliseconds > 0 && config.queue.ack_wait_seconds > 0,
+            "queue.retry_min_milliseconds and queue.ack_wait_seconds must be positive"
         );
         Ok(config)
     }

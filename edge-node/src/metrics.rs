@@ -112,7 +112,7 @@ pub(crate) fn describe() {
     for result in ["acked", "timeout", "error"] {
         counter!(OUTBOX_PUBLISH, "result" => result).absolute(0);
     }
-    for result in ["done", "direct", "retried", "delayed", "poison"] {
+    for result in ["done", "direct", "retried", "delayed", "dead"] {
         counter!(JOBS, "result" => result).absolute(0);
     }
     counter!(LOG_CORRUPT).absolute(0);

@@ -37,6 +37,11 @@ pub enum Ask {
         /// The states from which it may end so.
         from: Vec<OrderState>,
     },
+    /// Try the dead job of an order again: it is placed once more, with its stock claimed anew.
+    Retry {
+        /// The order.
+        order: OrderId,
+    },
     /// Cook.
     Cook {
         /// The ticket.
@@ -121,6 +126,8 @@ pub enum Outcome {
     Short(BTreeMap<String, StockLevel>),
     /// It was dealt to stations.
     Routed,
+    /// It is placed again.
+    Retried,
     /// It has its tickets, or wants none.
     NothingToRoute,
     /// The order after the step.

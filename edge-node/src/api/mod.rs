@@ -70,6 +70,11 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(stock::suspend))
         .routes(routes!(stock::resume))
         .routes(routes!(queue::status))
+        .routes(routes!(queue::pause))
+        .routes(routes!(queue::resume))
+        .routes(routes!(queue::dead))
+        .routes(routes!(queue::retry))
+        .routes(routes!(queue::discard))
         .routes(routes!(sync::status))
 }
 

@@ -6,6 +6,7 @@ use sunakku_common::claims::Role;
 use sunakku_common::event::By;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
+use sunakku_common::text::is_printable;
 
 use crate::store::Freshness;
 
@@ -35,6 +36,20 @@ pub(super) fn fresh<T: serde::Serialize>(body: T, freshness: Freshness) -> Respo
             .insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
+}
+
+/// Characters of a reason.
+const MAX_REASON_CHARS: usize = 200;
+
+/// A reason as it is kept; `None` for an empty one.
+pub(super) fn reason_text(reason: Option<String>) -> Result<Option<String>, Problem> {
+    let reason = reason.filter(|text| !text.trim().is_empty());
+    let text = reason.as_deref().unwrap_or_default();
+    if text.chars().count() > MAX_REASON_CHARS || !is_printable(text) {
+        let detail = format!("reason: at most {MAX_REASON_CHARS} characters, none of control");
+        return Err(Problem::unprocessable("invalid-body", detail));
+    }
+    Ok(reason)
 }
 
 /// 409: not from the state in which it is.

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishAckFuture;
+use chrono::Utc;
 use futures::{StreamExt as _, stream};
-use sunakku_common::event::{Event, OrderPlaced, kind};
-use sunakku_common::ids::Epoch;
+use sunakku_common::event::{Event, JobKind, JobRetried, OrderMoved, OrderPlaced, kind};
+use sunakku_common::ids::{Epoch, OrderId};
+use uuid::Uuid;
 
-use super::topology::{self, Error};
-use super::{CONCURRENCY, Job, Queue};
+use super::topology::Error;
+use super::{Job, Lane, Queue};
 use crate::log::{Tail, Tailed};
 use crate::store::{ErrorChain, LogEntry, StoreError};
 
@@ -83,11 +85,16 @@ impl Queue {
             refused.push(job);
         }
         if up {
-            self.note_taken(refused.is_empty());
+            self.note_published(refused.is_empty());
         }
+        if self.is_paused() {
+            // They stand in the store's index, and are done when the queue goes on.
+            return;
+        }
+        let limit = self.inner.options.concurrency;
         let direct = stream::iter(refused);
         direct
-            .for_each_concurrent(CONCURRENCY, async |job| self.hand_over(&job).await)
+            .for_each_concurrent(limit, async |job| self.hand_over(&job).await)
             .await;
     }
 
@@ -99,29 +106,62 @@ impl Queue {
     }
 
     async fn publish(&self, job: &Job) -> Result<PublishAckFuture, Error> {
+        self.publish_as(job, format!("{}:{}", job.epoch, job.seq))
+            .await
+    }
+
+    /// Publishes a job that the queue has lost, under an id that it has not seen. Whether the
+    /// queue took it.
+    pub(super) async fn publish_again(&self, job: &Job) -> bool {
+        let taken = async {
+            self.publish_as(job, Uuid::now_v7().to_string())
+                .await?
+                .await?;
+            Ok::<_, Error>(())
+        };
+        tokio::time::timeout(ACK_TIMEOUT, taken)
+            .await
+            .is_ok_and(|taken| taken.is_ok())
+    }
+
+    async fn publish_as(&self, job: &Job, id: String) -> Result<PublishAckFuture, Error> {
         let mut headers = HeaderMap::new();
-        let id = format!("{}:{}", job.epoch, job.seq);
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         let payload = serde_json::to_vec(job)?.into();
         let jetstream = &self.inner.jetstream;
         Ok(jetstream
-            .publish_with_headers(topology::ROUTE, headers, payload)
+            .publish_with_headers(job.lane.subject(), headers, payload)
             .await?)
     }
 }
 
 /// The job that an entry asks for.
 fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
-    if entry.kind != kind::ORDER_PLACED {
+    let wants_job = [kind::ORDER_PLACED, kind::ORDER_RETRIED, kind::JOB_RETRIED];
+    if !wants_job.contains(&entry.kind.as_str()) {
         return None;
     }
     let event = Event::decode(&entry.text).ok()?;
-    let placed: OrderPlaced = event.body().ok()?;
-    let release_at = placed.details.release_at();
-    Some(Job {
-        order: placed.order,
+    let job = |order, release_at, lane| Job {
+        order,
         epoch,
         seq: entry.seq,
         release_at,
-    })
+        lane,
+    };
+    // Who tries again has waited long enough.
+    let again = |order: OrderId| job(order, event.at, Lane::High);
+    if entry.kind == kind::ORDER_PLACED {
+        let OrderPlaced { order, details, .. } = event.body().ok()?;
+        let lane = Lane::of(&details, Utc::now());
+        return Some(job(order, details.release_at(), lane));
+    }
+    if entry.kind == kind::ORDER_RETRIED {
+        return Some(again(event.body::<OrderMoved>().ok()?.order));
+    }
+    let retried: JobRetried = event.body().ok()?;
+    retried
+        .order
+        .filter(|_| retried.kind == JobKind::Route)
+        .map(again)
 }

@@ -1,29 +1,43 @@
 //! The work queue: JetStream on the site's own nats-server, WorkQueue retention.
 //!
 //! Jobs are at-least-once, their effects exactly-once, because each is a guarded script. The
-//! stream owns nothing: it can be rebuilt from the store at any time. Three parts:
+//! stream owns nothing: it can be rebuilt from the store at any time. Its parts:
 //! the *feeder* publishes one job per order with `Nats-Msg-Id = <epoch>:<seq>` and moves its
-//! cursor on the ack; *workers* do the jobs; the *reconciler* does what the queue has lost. While
-//! the queue takes no jobs the feeder hands them straight to the workers.
+//! cursor on the ack; *workers* do the jobs, those of higher priority first; the *reconciler* puts
+//! back what the queue has lost. While the queue takes no jobs the feeder hands them straight to
+//! the workers. A job that keeps failing goes to the dead letters, and its order is rejected.
 
+mod failures;
 mod feeder;
+mod lane;
+mod pause;
+mod rate;
 mod reconciler;
+mod status;
 mod topology;
 mod worker;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::ids::{Epoch, OrderId};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config;
 use crate::store::Store;
+
+use failures::Failing;
+pub(crate) use failures::route_job;
+pub(crate) use lane::Lane;
+use rate::Rate;
+pub use status::{LaneStatus, QueueStatus};
 
 /// One job: deal an order's lines to their stations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) seq: u64,
     /// Not before this time: the kitchen gets a scheduled order when it has to begin.
     pub(crate) release_at: DateTime<Utc>,
+    /// How it stands in line.
+    pub(crate) lane: Lane,
 }
 
 /// The queue. Cheap to clone.
@@ -46,60 +62,59 @@ pub struct Queue {
 struct Inner {
     store: Store,
     jetstream: Context,
+    options: config::Queue,
     /// Jobs that are done at the same time, whichever way they came.
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     /// Jobs done through the queue.
     done: AtomicU64,
+    /// Jobs done in the last minute, whichever way they came.
+    done_rate: Rate,
+    /// Tries that failed in the last minute.
+    failed_rate: Rate,
     /// Whether the stream is there and takes jobs.
     up: AtomicBool,
-    /// Whether the workers have their consumer.
+    /// Whether the workers have their consumers.
     working: AtomicBool,
     /// How often in a row it was thought to be and took none.
     refusals: AtomicU32,
+    /// When a worker last took a job from the queue.
+    taken_at: Mutex<Instant>,
+    /// Jobs that failed and are to be tried again.
+    failing: Failing,
+    /// Whether jobs are held back.
+    paused: watch::Sender<bool>,
 }
 
 /// Pause before the stream is made sure of again; doubled while it still takes no jobs.
 const UP_MIN: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const UP_MAX: Duration = Duration::from_secs(30);
-/// Jobs that are done at the same time.
-const CONCURRENCY: usize = 16;
-
-/// How the queue stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct QueueStatus {
-    /// Whether the site's nats-server answers; while it does not, jobs are done without it.
-    pub connected: bool,
-    /// Jobs that no worker has taken yet.
-    pub waiting: u64,
-    /// Jobs that a worker has taken, delayed ones among them.
-    pub active: u64,
-    /// Orders for which something is still to happen.
-    pub orders_open: u64,
-    /// Orders that wait for their tickets, in the queue or not.
-    pub orders_waiting: u64,
-    /// Age of the order that has waited longest, seconds.
-    pub oldest_seconds: u64,
-    /// Jobs done since the edge started.
-    pub done: u64,
-}
 
 impl Queue {
     /// A queue over this connection to the site's nats-server.
-    pub fn new(store: Store, client: async_nats::Client) -> Self {
+    pub fn new(
+        store: Store,
+        client: async_nats::Client,
+        options: config::Queue,
+        paused: bool,
+    ) -> Self {
         let mut jetstream = async_nats::jetstream::new(client);
         jetstream.set_timeout(Duration::from_secs(2));
-        let (slots, done) = (Semaphore::new(CONCURRENCY), AtomicU64::new(0));
-        let (up, working) = (AtomicBool::new(false), AtomicBool::new(false));
         Self {
             inner: Arc::new(Inner {
                 store,
                 jetstream,
-                slots,
-                done,
-                up,
-                working,
+                slots: Arc::new(Semaphore::new(options.concurrency)),
+                done: AtomicU64::new(0),
+                done_rate: Rate::new(),
+                failed_rate: Rate::new(),
+                up: AtomicBool::new(false),
+                working: AtomicBool::new(false),
                 refusals: AtomicU32::new(0),
+                taken_at: Mutex::new(Instant::now()),
+                failing: Failing::default(),
+                paused: watch::Sender::new(paused),
+                options,
             }),
         }
     }
@@ -130,7 +145,7 @@ impl Queue {
     }
 
     /// Takes note of whether the queue took the jobs that it was given.
-    fn note_taken(&self, taken: bool) {
+    fn note_published(&self, taken: bool) {
         if taken {
             self.inner.refusals.store(0, Ordering::Relaxed);
         } else if self.inner.up.swap(false, Ordering::Relaxed) {
@@ -139,10 +154,11 @@ impl Queue {
         }
     }
 
-    /// Whether a job that is published now will be taken and done.
+    /// Whether a job that is published now will be taken and done, at once or after the pause.
     fn is_up(&self) -> bool {
         let Inner { up, working, .. } = &*self.inner;
-        up.load(Ordering::Relaxed) && working.load(Ordering::Relaxed) && self.is_connected()
+        let workers = working.load(Ordering::Relaxed) || self.is_paused();
+        up.load(Ordering::Relaxed) && workers && self.is_connected()
     }
 
     fn is_connected(&self) -> bool {

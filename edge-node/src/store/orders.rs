@@ -7,7 +7,7 @@ use sunakku_common::order::OrderDetails;
 use sunakku_common::pricing::StockLevel;
 use sunakku_common::state::OrderState;
 
-use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Store, StoreError};
+use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Reply, Store, StoreError};
 
 /// An order that is to be taken.
 #[derive(Debug, Clone)]
@@ -136,6 +136,15 @@ impl Store {
         Ok(self.order(id).await?.map(|order| (order.details, number)))
     }
 
+    /// Whether this operation was done before under its key.
+    pub(crate) async fn done_before(
+        &self,
+        operation: &Operation,
+    ) -> Result<Option<Freshness>, StoreError> {
+        let script = &self.inner.scripts.first_answer;
+        Ok(self.run(script, operation, &[], &[]).await?.done().ok())
+    }
+
     /// Ends an order.
     pub async fn close(
         &self,
@@ -143,6 +152,15 @@ impl Store {
         order: OrderId,
         close: &Close,
     ) -> Result<Step<OrderRecord>, StoreError> {
+        self.run_close(operation, order, close).await?.step()
+    }
+
+    async fn run_close(
+        &self,
+        operation: &Operation,
+        order: OrderId,
+        close: &Close,
+    ) -> Result<Reply, StoreError> {
         let keys = self.keys();
         let more_keys = [
             keys.order(order),
@@ -160,7 +178,24 @@ impl Store {
             from.join(","),
         ];
         let script = &self.inner.scripts.close_order;
-        self.run(script, operation, &more_keys, &args).await?.step()
+        self.run(script, operation, &more_keys, &args).await
+    }
+
+    /// Rejects an order that waits for its tickets, and gives its stock back; nothing happens to
+    /// one that does not. It need not be readable.
+    pub(crate) async fn reject(&self, order: OrderId, reason: &str) -> Result<(), StoreError> {
+        let close = Close {
+            next: OrderState::Rejected,
+            reason: Some(reason.to_owned()),
+            from: &[OrderState::Placed],
+        };
+        let operation = Operation::system("queue");
+        match self.run_close(&operation, order, &close).await?.done() {
+            Ok(_) | Err("missing" | "illegal") => Ok(()),
+            Err(word) => Err(StoreError::Unreadable(format!(
+                "a script answered \"{word}\""
+            ))),
+        }
     }
 
     /// One order.

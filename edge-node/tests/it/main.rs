@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod books;
+mod dead_letters;
 mod durability;
 mod faults;
 mod guests;
@@ -15,6 +16,7 @@ mod live;
 mod lost_data;
 mod memory;
 mod orders;
+mod pause;
 mod queue;
 mod resume;
 mod screen;

@@ -11,7 +11,7 @@ use crate::faults::{GUESTS, START, busy};
 use crate::guests::Guests;
 use crate::site::{TestSite, new_key, order, order_of};
 
-async fn redis_of(test: &TestSite) -> MultiplexedConnection {
+pub(crate) async fn redis_of(test: &TestSite) -> MultiplexedConnection {
     let client = redis::Client::open(test.site.redis.url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }

@@ -17,7 +17,7 @@ use crate::guests::Guests;
 use crate::scripts::new_order;
 use crate::site::{TestSite, order_of};
 
-async fn queue(test: &TestSite) -> Value {
+pub(crate) async fn queue(test: &TestSite) -> Value {
     test.manager
         .get("/v1/queue")
         .await
@@ -28,7 +28,7 @@ async fn queue(test: &TestSite) -> Value {
 }
 
 /// The site's nats-server as the edge sees it.
-async fn jetstream(test: &TestSite) -> jetstream::Context {
+pub(crate) async fn jetstream(test: &TestSite) -> jetstream::Context {
     let options = ConnectOptions::new().custom_inbox_prefix("_INBOX.s1");
     jetstream::new(test.site.nats.connect(options).await.unwrap())
 }
@@ -40,7 +40,7 @@ async fn cook(test: &TestSite) {
 }
 
 /// Waits until jobs go through the queue.
-async fn wait_for_queue(test: &TestSite) {
+pub(crate) async fn wait_for_queue(test: &TestSite) {
     wait_for("a job to go through the queue", LIMIT, async || {
         let before = queue(test).await["done"].as_u64();
         cook(test).await;
@@ -179,7 +179,7 @@ async fn a_job_that_cannot_be_read_blocks_nobody() {
     let jetstream = jetstream(&test).await;
     let nobody = json!({
         "order": uuid::Uuid::now_v7(), "epoch": uuid::Uuid::now_v7(), "seq": 1,
-        "release_at": "2020-01-01T00:00:00Z",
+        "release_at": "2020-01-01T00:00:00Z", "lane": "normal",
     });
     for poison in [
         "",
@@ -190,7 +190,7 @@ async fn a_job_that_cannot_be_read_blocks_nobody() {
         &nobody.to_string(),
     ] {
         let ack = jetstream
-            .publish("jobs.route", poison.to_owned().into())
+            .publish("jobs.route.normal", poison.to_owned().into())
             .await
             .unwrap();
         ack.await.unwrap();
@@ -211,6 +211,15 @@ async fn a_job_that_cannot_be_read_blocks_nobody() {
     .await
     .unwrap();
     assert_cooked_once(&test).await;
+    // All but the last, which can be read and is about no order that there is.
+    let letters: Vec<Value> = test.manager.all("/v1/queue/dead").await.unwrap();
+    assert_eq!(letters.len(), 5, "{letters:?}");
+    let path = format!("/v1/queue/dead/{}", letters[0]["id"].as_str().unwrap());
+    let retried = test.manager.act(&format!("{path}/retry")).await.unwrap();
+    assert_eq!(
+        (retried.status.as_u16(), retried.problem()),
+        (409, "illegal-transition")
+    );
 }
 
 /// When an order's ticket came.

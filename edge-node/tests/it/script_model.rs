@@ -26,6 +26,8 @@ enum Step {
     Route(usize, Vec<u32>),
     Cancel(usize, bool),
     Collect(usize),
+    Reject(usize),
+    Retry(usize),
     Cook(usize, Cooking),
     Stock(usize, Restock),
     /// An earlier request under its key, because its answer was lost.
@@ -55,6 +57,8 @@ fn step() -> impl Strategy<Value = (Option<u8>, Step)> {
             .prop_map(|(order, tickets)| Step::Route(order, tickets)),
         2 => (0_usize..10, any::<bool>()).prop_map(|(order, late)| Step::Cancel(order, late)),
         2 => (0_usize..10).prop_map(Step::Collect),
+        2 => (0_usize..10).prop_map(Step::Reject),
+        3 => (0_usize..10).prop_map(Step::Retry),
         12 => (0_usize..12, cooking).prop_map(|(ticket, step)| Step::Cook(ticket, step)),
         4 => (0..SKUS.len(), restock).prop_map(|(sku, change)| Step::Stock(sku, change)),
         4 => (0_usize..20).prop_map(Step::Again),
@@ -65,7 +69,7 @@ fn step() -> impl Strategy<Value = (Option<u8>, Step)> {
 
 /// What is asked, or nothing when the step names what is not there.
 fn ask(model: &Model, step: &Step) -> Option<Ask> {
-    use OrderState::{Cancelled, Collected, Placed, Preparing, Ready};
+    use OrderState::{Cancelled, Collected, Placed, Preparing, Ready, Rejected};
     let order = |n: usize| model.orders.keys().nth(n).copied();
     Some(match step {
         Step::Place(day, claims) => {
@@ -105,6 +109,12 @@ fn ask(model: &Model, step: &Step) -> Option<Ask> {
             next: Collected,
             from: vec![Ready],
         },
+        Step::Reject(n) => Ask::Close {
+            order: order(*n)?,
+            next: Rejected,
+            from: vec![Placed],
+        },
+        Step::Retry(n) => Ask::Retry { order: order(*n)? },
         Step::Cook(n, step) => {
             let mut tickets = model
                 .orders

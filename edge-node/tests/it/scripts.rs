@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
-use sunakku_common::event::{By, Event, StockChange};
+use sunakku_common::event::{By, Event, JobKind, StockChange};
 use sunakku_common::ids::{OrderId, TicketId};
 use sunakku_common::model::{
     Answered, Ask, Cooking, Keyed, Model, Order, Outcome, Restock, Ticket,
@@ -12,8 +12,8 @@ use sunakku_common::model::{
 use sunakku_common::order::{Channel, OrderDetails};
 use sunakku_common::state::{OrderState, TicketState};
 use sunakku_edge::store::{
-    Close, Freshness, NewOrder, NewTicket, Operation, OrderRecord, Placing, Step, StockMove,
-    StockMoving, Store, StoreError, TicketMove,
+    Close, DeadLetter, Freshness, NewOrder, NewTicket, Operation, OrderRecord, Placing, Retrying,
+    Step, StockMove, StockMoving, Store, StoreError, TicketMove,
 };
 
 /// The store of a site that nobody else uses.
@@ -120,6 +120,11 @@ impl Scripts {
             None => (None, "no key"),
         };
         let operation = Operation::new(key, By::system("test"), &request);
+        if let Ask::Retry { order } = ask {
+            // Only what is among the dead letters can be tried again.
+            self.store.bury(&letter(*order)).await.unwrap();
+            self.seq = self.store.head().await.unwrap().seq;
+        }
         let (outcome, replayed) = match self.ask(&operation, ask).await {
             Ok((outcome, freshness)) => (outcome, freshness == Freshness::Replayed),
             Err(StoreError::KeyReused) => (Outcome::KeyReused, false),
@@ -186,6 +191,7 @@ impl Scripts {
                 };
                 step(self.store.close(operation, *order, &close).await?)
             }
+            Ask::Retry { order } => self.retry(operation, *order).await?,
             Ask::Cook {
                 ticket,
                 step: cooking,
@@ -200,6 +206,22 @@ impl Scripts {
             }
             Ask::Stock { sku, change } => self.restock(operation, sku, *change).await?,
         })
+    }
+
+    async fn retry(
+        &self,
+        operation: &Operation,
+        order: OrderId,
+    ) -> Result<(Outcome, Freshness), StoreError> {
+        use Freshness::New;
+        Ok(
+            match self.store.retry_job(operation, &letter(order)).await? {
+                Retrying::Made(freshness) => (Outcome::Retried, freshness),
+                Retrying::Missing => panic!("the letter is lost"),
+                Retrying::Illegal(state) => (illegal(&state), New),
+                Retrying::Short(levels) => (Outcome::Short(levels.into_iter().collect()), New),
+            },
+        )
     }
 
     async fn restock(
@@ -303,11 +325,26 @@ fn step(step: Step<OrderRecord>) -> (Outcome, Freshness) {
     match step {
         Step::Made(record, freshness) => (Outcome::Order(order(record)), freshness),
         Step::Missing => (Outcome::Missing, Freshness::New),
-        Step::Illegal { state, .. } => {
-            let orders = OrderState::ALL.iter().map(|state| state.as_str());
-            let tickets = TicketState::ALL.iter().map(|state| state.as_str());
-            let known = orders.chain(tickets).find(|known| *known == state).unwrap();
-            (Outcome::Illegal(known), Freshness::New)
-        }
+        Step::Illegal { state, .. } => (illegal(&state), Freshness::New),
+    }
+}
+
+fn illegal(state: &str) -> Outcome {
+    let orders = OrderState::ALL.iter().map(|state| state.as_str());
+    let tickets = TicketState::ALL.iter().map(|state| state.as_str());
+    Outcome::Illegal(orders.chain(tickets).find(|known| *known == state).unwrap())
+}
+
+/// A letter about the job of an order.
+fn letter(order: OrderId) -> DeadLetter {
+    DeadLetter {
+        id: format!("route:{order}"),
+        kind: JobKind::Route,
+        target: String::new(),
+        order: Some(order),
+        payload: serde_json::Value::Null,
+        reason: "test".to_owned(),
+        attempts: Vec::new(),
+        at: Utc::now(),
     }
 }

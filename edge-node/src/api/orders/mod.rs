@@ -14,12 +14,11 @@ use sunakku_common::http::{
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
-use sunakku_common::text::is_printable;
 
 pub(super) use answer::LineAnswer;
 pub(super) use place::*;
 
-use super::shared::{SITE, STAFF, by, fresh, illegal_transition};
+use super::shared::{SITE, STAFF, by, fresh, illegal_transition, reason_text};
 use crate::state::AppState;
 use crate::store::{Close, Operation, OrderFilter, OrderRecord, Step};
 use answer::OrderAnswer;
@@ -40,9 +39,6 @@ pub(in crate::api) struct StateFilter {
     /// A state, `open` (the default) or `all`.
     state: Option<String>,
 }
-
-/// Characters of a reason.
-const MAX_REASON_CHARS: usize = 200;
 
 /// Orders in the order in which they were taken.
 #[utoipa::path(
@@ -135,13 +131,7 @@ pub(in crate::api) async fn cancel(
     use OrderState::{Cancelled, Placed, Preparing, Ready};
     caller.require(SITE)?;
     let MaybeJson(body) = body?;
-    let reason = body.and_then(|body| body.reason);
-    let reason = reason.filter(|text| !text.trim().is_empty());
-    let text = reason.as_deref().unwrap_or_default();
-    if text.chars().count() > MAX_REASON_CHARS || !is_printable(text) {
-        let detail = format!("reason: at most {MAX_REASON_CHARS} characters, none of control");
-        return Err(Problem::unprocessable("invalid-body", detail));
-    }
+    let reason = reason_text(body.and_then(|body| body.reason))?;
     own_order(&state, &caller, id).await?;
     let late = caller.0.role != Role::Kiosk && reason.is_some();
     let from: &[OrderState] = if late {

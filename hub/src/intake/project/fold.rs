@@ -188,11 +188,17 @@ impl Fold {
             OrderState::Collected => order.collected_at = at,
             _ => {}
         }
-        if !moved.state.is_open() {
+        if moved.state.is_open() {
+            // What is tried again is not closed any more.
+            order.closed_at = None;
+        } else {
             order.closed_at = at;
         }
         order.state = moved.state;
-        order.reason = moved.reason.or(order.reason.take());
+        order.reason = match moved.state {
+            OrderState::Placed => None,
+            _ => moved.reason.or(order.reason.take()),
+        };
         order.is_changed = true;
         Ok(if is_usual { Step::Usual } else { Step::Odd })
     }

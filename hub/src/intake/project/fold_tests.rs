@@ -67,6 +67,11 @@ impl Story {
         self.tell(&format!("order.{state}"), &body)
     }
 
+    fn retry(&mut self, order: OrderId) -> Result<Step, String> {
+        let body = json!({"order": order, "number": 7, "state": "placed", "by": {"actor": "kim"}});
+        self.tell("order.retried", &body)
+    }
+
     fn sold(&self) -> Sold {
         let hour = Utc
             .with_ymd_and_hms(2026, 11, 23, 10, 0, 0)
@@ -103,6 +108,22 @@ fn what_is_cancelled_leaves_the_hour_once() {
     assert_eq!(story.sold(), sold(0));
     let order = &story.fold.orders[&(story.site, order)];
     assert!(order.closed_at.is_some() && order.state == OrderState::Cancelled);
+}
+
+#[test]
+fn what_is_tried_again_after_its_rejection_is_open_and_counts_again() {
+    let mut story = Story::new();
+    let order = OrderId::new();
+    story.place(order, 300).expect("placed");
+    assert_eq!(story.step(order, "rejected"), Ok(Step::Usual));
+    assert_eq!(story.sold(), sold(0));
+    assert_eq!(story.retry(order), Ok(Step::Usual));
+    assert_eq!(story.sold(), sold(1));
+    let known = &story.fold.orders[&(story.site.clone(), order)];
+    assert!(known.closed_at.is_none() && known.state == OrderState::Placed);
+    assert_eq!(story.step(order, "cancelled"), Ok(Step::Usual));
+    assert_eq!(story.retry(order), Ok(Step::Odd), "only what was rejected");
+    assert_eq!(story.sold(), sold(0));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use sunakku_common::event::{Event, OrderMoved, OrderPlaced, StockChange, StockMo
 use sunakku_common::ids::{OrderId, check_code};
 use sunakku_common::money::Minor;
 use sunakku_common::order::OrderLine;
+use sunakku_common::state::OrderState;
 
 /// The dearest order or line that is believed, minor units: keeps every sum far from overflow.
 const MAX_AMOUNT: Minor = 1_000_000_000_000;
@@ -50,7 +51,7 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
         }
         moved if kind::ORDER_MOVES.contains(&moved) => {
             let mut body: OrderMoved = parse(&body)?;
-            if moved.strip_prefix("order.") != Some(body.state.as_str()) {
+            if state_after(moved) != Some(body.state.as_str()) {
                 return Err(format!("its body says that the order is {}", body.state));
             }
             let stock = check_stock(std::mem::take(&mut body.stock))?;
@@ -73,6 +74,14 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
             stock: stock_in(&body),
             order,
         }),
+    }
+}
+
+/// The state that a kind of [`kind::ORDER_MOVES`] leads to.
+fn state_after(kind: &str) -> Option<&str> {
+    match kind {
+        kind::ORDER_RETRIED => Some(OrderState::Placed.as_str()),
+        named => named.strip_prefix("order."),
     }
 }
 

@@ -134,8 +134,9 @@ async fn update_orders(
              preparing_at = coalesce(u.preparing_at, o.preparing_at),
              ready_at = coalesce(u.ready_at, o.ready_at),
              collected_at = coalesce(u.collected_at, o.collected_at),
-             closed_at = coalesce(u.closed_at, o.closed_at),
-             reason = coalesce(u.reason, o.reason)
+             closed_at = case when u.state in ('placed', 'preparing', 'ready') then null
+                              else coalesce(u.closed_at, o.closed_at) end,
+             reason = case when u.state = 'placed' then null else coalesce(u.reason, o.reason) end
          from unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[],
                      $6::timestamptz[], $7::timestamptz[], $8::text[])
              as u (site_id, order_id, state, preparing_at, ready_at, collected_at, closed_at, reason)

@@ -34,7 +34,8 @@ enum Move {
     },
 }
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
+    "retried",
     "preparing",
     "ready",
     "collected",
@@ -66,27 +67,33 @@ fn body_of(step: &Move, orders: &mut Vec<Uuid>) -> Option<(String, Value)> {
             Some(("order.placed".to_owned(), body))
         }
         Move::Step { order, to } => {
-            let (id, state) = (orders.get(*order)?, STEPS[*to]);
-            let body = json!({"order": id, "number": order + 1, "state": state,
+            let (id, step) = (orders.get(*order)?, STEPS[*to]);
+            let body = json!({"order": id, "number": order + 1, "state": state_after(step),
                               "by": {"actor": "kim"}});
-            Some((format!("order.{state}"), body))
+            Some((format!("order.{step}"), body))
         }
     }
 }
 
+fn state_after(step: &str) -> &str {
+    if step == "retried" { "placed" } else { step }
+}
+
 /// The rules in their plainest form, over the raw events alone: an order counts in the hour in
-/// which it was placed, unless it was called off while it was open.
+/// which it was placed, unless it was called off while it was open and not tried again.
 fn recount(events: &[Value]) -> (Sales, BTreeMap<String, String>) {
     let mut orders: BTreeMap<String, (&Value, String)> = BTreeMap::new();
     for event in events {
         let (kind, body) = (event["kind"].as_str().unwrap_or(""), &event["body"]);
         let id = body["order"].as_str().unwrap_or("").to_owned();
-        let state = kind.trim_start_matches("order.").to_owned();
+        let step = kind.trim_start_matches("order.");
+        let state = state_after(step).to_owned();
         match orders.get_mut(&id) {
             None => drop(orders.insert(id, (body, state))),
             Some((_, now)) if ["placed", "preparing", "ready"].contains(&now.as_str()) => {
                 *now = state;
             }
+            Some((_, now)) if now == "rejected" && step == "retried" => *now = state,
             Some(_) => {}
         }
     }
