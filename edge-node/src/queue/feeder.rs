@@ -17,7 +17,7 @@ use crate::store::{ErrorChain, LogEntry, StoreError};
 
 /// Pause before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How often it is looked up whether nats-server is there, while an ack is waited for.
+/// How often it is looked up whether nats-server is there, while it or an ack is waited for.
 const LOOK_UP: Duration = Duration::from_millis(100);
 /// How long the next ack may take; it comes after the disk has the job.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -58,6 +58,10 @@ impl Queue {
     async fn publish_all(&self, epoch: Epoch, entries: &[LogEntry]) {
         let jobs = entries.iter().filter_map(|entry| job(epoch, entry));
         let jobs: Vec<Job> = jobs.collect();
+        while self.is_paused() && !self.is_up() {
+            // Nobody would do them now, so the queue is waited for.
+            tokio::time::sleep(LOOK_UP).await;
+        }
         let up = self.is_up();
         // All are sent before the first ack is waited for.
         let mut sent = Vec::with_capacity(jobs.len());

@@ -25,3 +25,5 @@ mod scripts;
 mod site;
 mod stock;
 mod store_log;
+mod tap;
+mod worker_steps;

@@ -157,12 +157,17 @@ impl NatsServer {
 
     /// What a client needs to connect: user `hub` at the hub, `edge` at a site.
     pub fn url(&self) -> String {
-        format!(
-            "nats://{}:{}@{}",
-            self.user,
-            self.password,
-            self.client.address()
-        )
+        self.url_through(&self.client.address())
+    }
+
+    /// The same, through a proxy that listens on `address`.
+    pub fn url_through(&self, address: &str) -> String {
+        format!("nats://{}:{}@{address}", self.user, self.password)
+    }
+
+    /// The port that clients connect to.
+    pub fn port(&self) -> u16 {
+        self.client.number()
     }
 
     /// Connects a client to [`NatsServer::url`]. At a site, set the inbox prefix `_INBOX.<site>`.

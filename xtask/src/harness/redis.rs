@@ -72,7 +72,12 @@ impl RedisServer {
 
     /// What a client needs to connect, password and all.
     pub fn url(&self) -> String {
-        format!("redis://:{}@{}/0", self.password, self.port.address())
+        self.url_through(&self.port.address())
+    }
+
+    /// The same, through a proxy that listens on `address`.
+    pub fn url_through(&self, address: &str) -> String {
+        format!("redis://:{}@{address}/0", self.password)
     }
 
     /// Where it listens.

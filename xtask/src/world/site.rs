@@ -25,6 +25,10 @@ pub struct SiteOptions {
     pub edge: toml::Table,
     /// Further arguments of its Redis.
     pub redis_args: Vec<String>,
+    /// Address through which the edge reaches its Redis; directly when absent.
+    pub redis_through: Option<String>,
+    /// The same for its nats-server.
+    pub nats_through: Option<String>,
 }
 
 impl SiteOptions {
@@ -37,6 +41,8 @@ impl SiteOptions {
             leaf: None,
             edge,
             redis_args,
+            redis_through: None,
+            nats_through: None,
         }
     }
 
@@ -88,6 +94,8 @@ impl Site {
             leaf,
             edge,
             redis_args,
+            redis_through,
+            nats_through,
         } = options;
         let data = sandbox.folder(&id)?;
         let folder = sandbox.folder(format!("{id}/edge"))?;
@@ -109,8 +117,10 @@ impl Site {
         let seed = serde_json::to_string_pretty(&seed)?;
         std::fs::write(folder.join("seed.json"), seed).context("writing the seed")?;
         let name = format!("{id}-edge");
+        let redis_url = redis_through.map_or_else(|| redis.url(), |at| redis.url_through(&at));
+        let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));
         let program = Program::start(sandbox, &name, &binaries.edge, &folder, |address| {
-            let mut config = config(&id, address, &redis.url(), &nats.url())?;
+            let mut config = config(&id, address, &redis_url, &nats_url)?;
             merge(&mut config, edge);
             Ok(config)
         })?;
