@@ -11,6 +11,8 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::order::OrderLimits;
 
+use crate::store::OpenLimits;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,7 @@ pub struct Config {
     pub nats: Nats,
     pub menu: MenuSource,
     pub orders: OrderLimits,
+    pub limits: OpenLimits,
     pub log: Log,
     pub queue: Queue,
     pub identity: Identity,

@@ -102,6 +102,8 @@ pub(crate) fn describe() {
         "price-changed",
         "invalid-order",
         "log-full",
+        "kitchen-full",
+        "too-many-open-orders",
         "unavailable",
     ] {
         counter!(ORDERS_REFUSED, "reason" => reason).absolute(0);

@@ -197,6 +197,7 @@ impl Store {
             keys.unrouted(),
             keys.stock(),
             keys.suspended(),
+            keys.open_by_device(),
         ]);
         let args = [
             letter.id.clone(),

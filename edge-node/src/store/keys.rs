@@ -71,6 +71,11 @@ impl Keys {
         self.key("orders:open")
     }
 
+    /// Hash: how many open orders came from each device.
+    pub(crate) fn open_by_device(&self) -> String {
+        self.key("orders:open:devices")
+    }
+
     /// Sorted set of orders whose lines were not dealt to stations yet, by the time at which they
     /// have to be (milliseconds since 1970).
     pub(crate) fn unrouted(&self) -> String {

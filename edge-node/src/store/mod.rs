@@ -39,7 +39,7 @@ pub use jobs::{DeadLetter, Retrying};
 pub(crate) use life::Care;
 pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
 pub use log::{Anchor, Head, HubCursor, LogEntry};
-pub use orders::{Close, NewOrder, Placing, Step};
+pub use orders::{Close, NewOrder, OpenLimits, Placing, Step};
 pub use record::{OrderRecord, TicketRecord};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};

@@ -16,6 +16,18 @@ pub struct NewOrder {
     pub details: OrderDetails,
     /// Units of each SKU that it takes.
     pub claims: BTreeMap<String, u64>,
+    /// How many orders may be open.
+    pub limits: OpenLimits,
+}
+
+/// How many orders may be open at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenLimits {
+    /// Of the whole site.
+    pub max_open_orders: u64,
+    /// That came from one device.
+    pub max_open_orders_per_device: u64,
 }
 
 /// What became of an order that was to be taken.
@@ -34,6 +46,10 @@ pub enum Placing {
     Short(HashMap<String, StockLevel>),
     /// The log has used up its memory because the hub was away too long; nothing changed.
     LogFull,
+    /// The site has as many open orders as it may have; nothing changed.
+    TooMany,
+    /// The device has as many open orders as one may have; nothing changed.
+    TooManyOfDevice,
 }
 
 /// A way in which an order ends.
@@ -80,6 +96,7 @@ impl Store {
             keys.stock(),
             keys.suspended(),
             keys.numbers(day),
+            keys.open_by_device(),
         ];
         let mut args = vec![
             id.to_string(),
@@ -89,6 +106,9 @@ impl Store {
             RECORD_LIFE.as_secs().to_string(),
             self.inner.life.last_number(day).to_string(),
             order.details.release_at().timestamp_millis().to_string(),
+            order.limits.max_open_orders.to_string(),
+            operation.by.device.clone().unwrap_or_default(),
+            order.limits.max_open_orders_per_device.to_string(),
         ];
         for (sku, units) in &order.claims {
             args.extend([sku.clone(), units.to_string()]);
@@ -115,6 +135,8 @@ impl Store {
                 })
             }
             (Err("log-full"), _) => Ok(Placing::LogFull),
+            (Err("too-many"), _) => Ok(Placing::TooMany),
+            (Err("too-many-of-device"), _) => Ok(Placing::TooManyOfDevice),
             (Err("short"), levels) => Ok(Placing::Short(read_levels(levels))),
             _ => Err(reply.unexpected()),
         }
@@ -169,6 +191,7 @@ impl Store {
             keys.open_tickets(),
             keys.stock(),
             keys.suspended(),
+            keys.open_by_device(),
         ];
         let from: Vec<&str> = close.from.iter().map(|state| state.as_str()).collect();
         let args = [

@@ -11,6 +11,7 @@ mod faults;
 mod guests;
 mod idempotency;
 mod kitchen;
+mod limits;
 mod lists;
 mod live;
 mod lost_data;

@@ -12,8 +12,8 @@ use sunakku_common::model::{
 use sunakku_common::order::{Channel, OrderDetails};
 use sunakku_common::state::{OrderState, TicketState};
 use sunakku_edge::store::{
-    Close, DeadLetter, Freshness, NewOrder, NewTicket, Operation, OrderRecord, Placing, Retrying,
-    Step, StockMove, StockMoving, Store, StoreError, TicketMove,
+    Close, DeadLetter, Freshness, NewOrder, NewTicket, OpenLimits, Operation, OrderRecord, Placing,
+    Retrying, Step, StockMove, StockMoving, Store, StoreError, TicketMove,
 };
 
 /// The store of a site that nobody else uses.
@@ -91,6 +91,10 @@ pub(crate) fn new_order(
     NewOrder {
         details,
         claims: claims.clone(),
+        limits: OpenLimits {
+            max_open_orders: 1_000_000,
+            max_open_orders_per_device: 1_000_000,
+        },
     }
 }
 
@@ -166,7 +170,7 @@ impl Scripts {
                         freshness,
                     ),
                     Placing::Short(levels) => (Outcome::Short(levels.into_iter().collect()), New),
-                    Placing::LogFull => panic!("the log is full"),
+                    refused => panic!("{refused:?}"),
                 }
             }
             Ask::Route { order, tickets } => {

@@ -29,7 +29,8 @@ use crate::store::{Freshness, NewOrder, Operation, Placing, StoreError};
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 409, description = "`out-of-stock` with `items`, or `price-changed` with `total`", body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
-        (status = 503, body = Problem),
+        (status = 429, description = "`too-many-open-orders` of this device", body = Problem),
+        (status = 503, description = "`kitchen-full`, `log-full` or `store-unavailable`", body = Problem),
     )
 )]
 pub(in crate::api) async fn place(
@@ -100,7 +101,24 @@ async fn place_order(
             "This site has been cut off from its hub for so long that its log is full. No order \
              was lost; ask the site's manager to mend the line.",
         )),
+        Placing::TooMany => Err(Problem::unavailable(
+            "kitchen-full",
+            "This site has more open orders than it can handle. Nothing was ordered; try again \
+             later.",
+        )),
+        Placing::TooManyOfDevice => Err(too_many_open()),
     }
+}
+
+fn too_many_open() -> Problem {
+    let mut problem = Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-open-orders",
+        "Too many orders of this device are still open. Nothing was ordered; try again when some \
+         were handed over.",
+    );
+    problem.retry_after = Some(30);
+    problem
 }
 
 fn created(
@@ -144,7 +162,11 @@ fn count_mismatch(error: &StoreError) {
 
 fn count_refusal(problem: &Problem) {
     let reason = match problem.slug() {
-        known @ ("out-of-stock" | "price-changed" | "log-full") => known.to_owned(),
+        known @ ("out-of-stock"
+        | "price-changed"
+        | "log-full"
+        | "kitchen-full"
+        | "too-many-open-orders") => known.to_owned(),
         _ if problem.status >= 500 => "unavailable".to_owned(),
         _ => "invalid-order".to_owned(),
     };
@@ -183,8 +205,13 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
             what,
         }));
     }
-    let claims = priced.claims.clone();
-    Ok((NewOrder { details, claims }, priced))
+    let (claims, limits) = (priced.claims.clone(), shared.config.limits);
+    let order = NewOrder {
+        details,
+        claims,
+        limits,
+    };
+    Ok((order, priced))
 }
 
 fn explain(fault: OrderFault) -> Problem {

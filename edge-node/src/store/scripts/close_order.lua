@@ -1,7 +1,7 @@
 -- Ends an order: cancelled, rejected, collected or expired. What leaves before cooking gives
 -- its stock back, once.
 -- KEYS: 4 order hash, 5 open zset, 6 unrouted zset, 7 open tickets zset, 8 stock hash,
---       9 suspended set
+--       9 suspended set, 10 open orders by device hash
 -- ARGV: 5 order id, 6 next state, 7 reason as JSON or null, 8 states it may leave, by commas
 -- Answers: ok, then the order hash flattened | missing | illegal, state.
 local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
@@ -42,6 +42,7 @@ for ticket in string.gmatch(tickets or '', '[^,]+') do
 end
 redis.call('ZREM', KEYS[5], id)
 redis.call('ZREM', KEYS[6], id)
+count_open(KEYS[10], order, -1)
 if ARGV[7] ~= 'null' then
     redis.call('HSET', order, 'reason', ARGV[7])
 end

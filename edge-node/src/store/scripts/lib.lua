@@ -36,7 +36,7 @@ end
 
 -- Fields of an order's hash that never change; those of a ticket by their last part.
 local FIXED = { id = true, number = true, place = true, details = true, by = true, taken = true,
-    placed_at = true, seq = true, tickets = true }
+    placed_at = true, seq = true, tickets = true, device = true }
 local FIXED_OF_TICKET = { [''] = true, lines = true, station = true, place = true }
 
 local function is_fixed(field)
@@ -160,4 +160,12 @@ local function claim(stock, suspended, list, first)
         end
     end
     return table.concat(changes, ','), table.concat(taken, ',')
+end
+
+-- Counts an order that becomes open (1) or is closed (-1) for the device that it came from.
+local function count_open(open_by, order, change)
+    local device = redis.call('HGET', order, 'device')
+    if device and redis.call('HINCRBY', open_by, device, change) <= 0 then
+        redis.call('HDEL', open_by, device)
+    end
 end

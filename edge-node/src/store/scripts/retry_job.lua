@@ -1,7 +1,7 @@
 -- Takes a job out of the dead letters to do it after all. An order that it had rejected is placed
 -- again, with its stock claimed anew.
 -- KEYS: 4 dead jobs hash, 5 places zset, 6 tries of the job, 7 order hash, 8 open zset,
---       9 unrouted zset, 10 stock hash, 11 suspended set
+--       9 unrouted zset, 10 stock hash, 11 suspended set, 12 open orders by device hash
 -- ARGV: 5 job, 6 kind, 7 order id, 8 now (ms), 9 event body JSON
 -- Answers: ok | missing | illegal, state of the order | short, then the level of every SKU of it.
 local dead, places, order = KEYS[4], KEYS[5], KEYS[7]
@@ -32,6 +32,7 @@ if kind == 'route' then
         -- It keeps its place and the time at which it was placed.
         redis.call('HSET', order, 'state', 'placed', 'taken', now_taken)
         redis.call('ZADD', KEYS[8], place, id)
+        count_open(KEYS[12], order, 1)
         append('order.retried', '{"order":"' .. id .. '","number":' .. number
             .. ',"state":"placed","by":' .. by .. ',"stock":[' .. changes .. ']}')
     elseif state == 'placed' and not tickets then
