@@ -2,11 +2,13 @@
 //! first when it goes on.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sunakku_common::event::{OrderPlaced, TicketCreated, kind};
 use sunakku_common::ids::OrderId;
 use sunakku_common::order::Channel;
+use tokio::task::JoinSet;
 use xtask::harness::{LIMIT, Server as _, wait_for};
 
 use crate::books::{assert_cooked_once, read_log};
@@ -141,4 +143,68 @@ async fn what_is_urgent_overtakes_a_backlog() {
         .rposition(|channel| *channel == Channel::Staff)
         .unwrap();
     assert!(last_urgent < URGENT + 16, "{last_urgent}: {dealt:?}");
+}
+
+/// How long each of so many orders took, one after the other; sorted.
+async fn latencies(test: &TestSite, orders: usize) -> Vec<Duration> {
+    let mut took = Vec::with_capacity(orders);
+    for _ in 0..orders {
+        let begun = Instant::now();
+        test.placed(&order_of("cola", 1)).await;
+        took.push(begun.elapsed());
+    }
+    took.sort_unstable();
+    took
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_waiting_jobs_stop_no_order_and_all_are_dealt_once() {
+    const BACKLOG: usize = 10_000;
+    const BUYERS: usize = 50;
+    const MEASURED: usize = 200;
+    let test = TestSite::start().await;
+    wait_for_queue(&test).await;
+    let without = latencies(&test, MEASURED).await;
+    switch(&test, "pause").await;
+    let mut buyers = JoinSet::new();
+    for _ in 0..BUYERS {
+        let kiosk = test.kiosk.clone();
+        buyers.spawn(async move {
+            for _ in 0..BACKLOG / BUYERS {
+                let placed = kiosk.order(&new_key(), &order_of("cola", 1)).await.unwrap();
+                placed.expect(201).unwrap();
+            }
+        });
+    }
+    buyers.join_all().await;
+    wait_for("the backlog to stand in the queue", 4 * LIMIT, async || {
+        let queue = queue(&test).await;
+        if Some(BACKLOG as u64) <= queue["waiting"].as_u64() {
+            Ok(())
+        } else {
+            Err(queue.to_string())
+        }
+    })
+    .await
+    .unwrap();
+    let with = latencies(&test, MEASURED).await;
+    let figures = |took: &[Duration]| (took[MEASURED / 2], took[MEASURED * 99 / 100]);
+    eprintln!("p50 and p99 of an order: {:?}", figures(&without));
+    eprintln!("with {BACKLOG} jobs waiting: {:?}", figures(&with));
+    switch(&test, "resume").await;
+    wait_for(
+        "all to be dealt to their stations",
+        10 * LIMIT,
+        async || {
+            let queue = queue(&test).await;
+            if queue["orders_waiting"] == 0 {
+                Ok(())
+            } else {
+                Err(queue.to_string())
+            }
+        },
+    )
+    .await
+    .unwrap();
+    assert_cooked_once(&test).await;
 }
