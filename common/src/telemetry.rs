@@ -14,6 +14,13 @@ const SECONDS_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// Begin of the names of what a kitchen does, which takes minutes.
+const KITCHEN: &str = "sunakku_kitchen_";
+/// Their buckets, seconds.
+const KITCHEN_BUCKETS: &[f64] = &[
+    5.0, 15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 450.0, 600.0, 900.0, 1_800.0, 3_600.0,
+];
+
 /// Counts requests by method, route template and status.
 pub const HTTP_REQUESTS: &str = "sunakku_http_requests_total";
 /// Time from request to answer by method and route template.
@@ -40,6 +47,10 @@ pub fn metrics() -> Result<PrometheusHandle> {
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS_BUCKETS)
+        .and_then(|builder| {
+            let kitchen = Matcher::Prefix(KITCHEN.to_owned());
+            builder.set_buckets_for_metric(kitchen, KITCHEN_BUCKETS)
+        })
         .context("the histogram buckets are empty")?
         .install_recorder()
         .context("the metrics recorder was installed twice")?;

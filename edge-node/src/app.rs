@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
 use crate::menu::MenuSnapshot;
@@ -60,7 +61,9 @@ impl App {
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
         let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
+        let kitchen = Kitchen::new(&seed.menu, &config.stations);
         let inner = Shared {
+            kitchen,
             menu: MenuSnapshot::new(seed.menu),
             live,
             queue,
@@ -96,6 +99,8 @@ impl App {
         tasks.spawn(self.live.run(ending.clone()));
         tasks.spawn(self.replicator.run(ending.clone()));
         tasks.spawn(self.maintenance.run(ending.clone()));
+        let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
+        tasks.spawn(kitchen.run(store, ending.clone()));
         let (upkeep, token) = (telemetry::upkeep(shared.metrics.clone()), ending.clone());
         tasks.spawn(async move { token.run_until_cancelled(upkeep).await });
         shared.queue.start(tasks, ending);

@@ -25,6 +25,7 @@ pub struct Config {
     pub menu: MenuSource,
     pub orders: OrderLimits,
     pub limits: OpenLimits,
+    pub stations: Vec<Station>,
     pub log: Log,
     pub queue: Queue,
     pub identity: Identity,
@@ -58,6 +59,10 @@ section!(MenuSource { seed: PathBuf });
 section!(Log {
     budget_bytes: u64,
     retention_hours: u64
+});
+section!(Station {
+    name: String,
+    cooks: u32
 });
 section!(Queue {
     concurrency: usize,
@@ -93,6 +98,13 @@ impl Config {
             config.log.budget_bytes >= 1_000_000,
             "log.budget_bytes must be at least 1000000: it holds what the hub has not committed"
         );
+        for station in &config.stations {
+            let name = &station.name;
+            ensure!(
+                sunakku_common::ids::check_code(name).is_ok() && station.cooks > 0,
+                "stations: \"{name}\" needs a code as its name, and at least 1 cook"
+            );
+        }
         ensure!(
             (1..=256).contains(&config.queue.concurrency),
             "queue.concurrency must be 1 to 256"

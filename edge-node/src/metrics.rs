@@ -40,6 +40,10 @@ pub(crate) const LOG_CORRUPT: &str = "sunakku_log_corrupt_entries_total";
 pub(crate) const EPOCHS_STARTED: &str = "sunakku_epochs_started_total";
 /// Jobs of the queue, by what came of them.
 pub(crate) const JOBS: &str = "sunakku_queue_jobs_total";
+/// How long tickets took from begun to made, by station.
+pub(crate) const PREPARATION: &str = "sunakku_kitchen_preparation_seconds";
+/// By how much orders were ready before or after what was promised.
+pub(crate) const ESTIMATE_ERROR: &str = "sunakku_kitchen_estimate_error_seconds";
 /// Connected WebSocket clients.
 pub(crate) const WEBSOCKETS: &str = "sunakku_websocket_connections";
 /// WebSocket clients that were too slow and were dropped.
@@ -89,6 +93,16 @@ pub(crate) fn describe() {
         "Times that the store began a new epoch, by reason"
     );
     describe_counter!(JOBS, "Queue jobs, by result");
+    describe_histogram!(
+        PREPARATION,
+        Unit::Seconds,
+        "Ticket begun to made, by station"
+    );
+    describe_histogram!(
+        ESTIMATE_ERROR,
+        Unit::Seconds,
+        "Promised to really ready, by direction"
+    );
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
     describe_counter!(WEBSOCKETS_DROPPED, "WebSocket clients dropped as too slow");
     describe_gauge!(BUILD_INFO, "Version of this program");

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::kitchen::Kitchen;
 use crate::log::Live;
 use crate::menu::MenuSnapshot;
 use crate::queue::Queue;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) menu: MenuSnapshot,
     pub(crate) live: Live,
     pub(crate) queue: Queue,
+    pub(crate) kitchen: Kitchen,
     pub(crate) nats: async_nats::Client,
     pub(crate) sync: watch::Receiver<SyncStatus>,
     pub(crate) health: watch::Receiver<Health>,

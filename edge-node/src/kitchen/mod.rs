@@ -1,8 +1,13 @@
-//! Deals an order's lines to the stations that make them.
+//! The kitchen: deals an order's lines to the stations that make them, and knows their load.
+
+mod load;
+mod watch;
 
 use sunakku_common::event::TicketDetails;
 use sunakku_common::ids::TicketId;
 use sunakku_common::order::OrderLine;
+
+pub(crate) use watch::Kitchen;
 
 use crate::store::{NewTicket, OrderRecord};
 

@@ -27,4 +27,5 @@ mod site;
 mod stock;
 mod store_log;
 mod tap;
+mod waiting;
 mod worker_steps;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use chrono::TimeDelta;
 use sunakku_common::business_day::business_day;
 use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json, idempotency_key, languages};
@@ -180,7 +179,7 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
     let (menu, site) = (&shared.menu, &shared.config.site);
     let priced = request.price(&menu.menu, &menu.index, &shared.config.orders, now);
     let priced = priced.map_err(explain)?;
-    let preparation = TimeDelta::seconds(i64::from(priced.preparation_seconds));
+    let estimate = shared.kitchen.estimate(&priced.lines, now);
     let day = business_day(now, site.time_zone, site.business_day_starts);
     let details = OrderDetails {
         id: OrderId::new(),
@@ -192,7 +191,7 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
         currency: menu.menu.currency.clone(),
         placed_at: now,
         pickup_at: request.pickup_at,
-        ready_estimate_at: request.pickup_at.unwrap_or(now + preparation).max(now),
+        ready_estimate_at: request.pickup_at.unwrap_or(estimate).max(now),
         preparation_seconds: priced.preparation_seconds,
         business_day: day,
         menu_version: menu.menu.version,

@@ -1,0 +1,190 @@
+//! How busy each station is, and thus when an order will be ready. No IO, no clock.
+//!
+//! A station's open work is the preparation time of all lines that it has still to make. Its pace
+//! is how long tickets really took against how long they were planned to take, the recent ones
+//! counting most.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sunakku_common::ids::OrderId;
+use sunakku_common::order::{OrderDetails, OrderLine};
+use sunakku_common::state::{OrderState, TicketState};
+
+/// What the latest ticket counts for in a station's pace.
+const WEIGHT: f64 = 0.2;
+/// A pace beyond these is a forgotten ticket or a mistake, not a kitchen.
+const PACE: std::ops::RangeInclusive<f64> = 0.25..=4.0;
+
+/// The load of a site's kitchen.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// How many work at a station; one where it is not told.
+    cooks: HashMap<String, u32>,
+    stations: HashMap<String, Station>,
+    orders: HashMap<OrderId, Order>,
+}
+
+#[derive(Debug)]
+struct Station {
+    /// Seconds of work that are still to be done.
+    work: u64,
+    pace: f64,
+}
+
+impl Default for Station {
+    fn default() -> Self {
+        Self { work: 0, pace: 1.0 }
+    }
+}
+
+/// An open order.
+#[derive(Debug)]
+struct Order {
+    promised: DateTime<Utc>,
+    parts: HashMap<String, Part>,
+    /// Whether its work counts: a scheduled one does from when it was dealt out.
+    counts: bool,
+}
+
+/// What one station makes of an order.
+#[derive(Debug, Default)]
+struct Part {
+    /// Seconds of work of each line, and of the slowest item.
+    lines: Vec<u64>,
+    slowest: u64,
+    left: u64,
+    begun: Option<DateTime<Utc>>,
+}
+
+/// A ticket that was made.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Made {
+    /// How long it really took.
+    pub(crate) seconds: f64,
+}
+
+impl Load {
+    /// An idle kitchen with so many cooks at its stations.
+    pub(crate) fn new(cooks: HashMap<String, u32>) -> Self {
+        Self {
+            cooks,
+            ..Self::default()
+        }
+    }
+
+    /// An order was taken. `seconds` is how long one of a line takes to make.
+    pub(crate) fn place(&mut self, order: &OrderDetails, seconds: impl Fn(&OrderLine) -> u32) {
+        if self.orders.contains_key(&order.id) {
+            return;
+        }
+        let mut parts: HashMap<String, Part> = HashMap::new();
+        for line in &order.lines {
+            let one = u64::from(seconds(line));
+            let part = parts.entry(line.station.clone()).or_default();
+            part.lines.push(one * u64::from(line.quantity));
+            part.slowest = part.slowest.max(one);
+        }
+        for part in parts.values_mut() {
+            part.left = part.lines.iter().sum();
+        }
+        let placed = Order {
+            promised: order.ready_estimate_at,
+            parts,
+            counts: false,
+        };
+        self.orders.insert(order.id, placed);
+        if order.release_at() <= order.placed_at {
+            self.deal(order.id);
+        }
+    }
+
+    /// An order's work has come to its stations.
+    pub(crate) fn deal(&mut self, order: OrderId) {
+        let Some(order) = self.orders.get_mut(&order).filter(|order| !order.counts) else {
+            return;
+        };
+        order.counts = true;
+        for (name, part) in &order.parts {
+            self.stations.entry(name.clone()).or_default().work += part.left;
+        }
+    }
+
+    /// A ticket was begun, made in part or as a whole, or recalled. Tells when it was made.
+    pub(crate) fn move_ticket(
+        &mut self,
+        order: OrderId,
+        station: &str,
+        state: TicketState,
+        done_lines: &[u32],
+        at: DateTime<Utc>,
+    ) -> Option<Made> {
+        self.deal(order);
+        let part = self.orders.get_mut(&order)?.parts.get_mut(station)?;
+        let is_open = |(n, _): &(u32, &u64)| state.is_open() && !done_lines.contains(n);
+        let lines = (1..).zip(&part.lines).filter(is_open);
+        let left: u64 = lines.map(|(_, seconds)| seconds).sum();
+        let known = self.stations.entry(station.to_owned()).or_default();
+        known.work = (known.work + left).saturating_sub(part.left);
+        part.left = left;
+        match state {
+            TicketState::Cooking => {
+                part.begun.get_or_insert(at);
+                None
+            }
+            TicketState::Done => {
+                // One that nobody began tells nothing of how long it took.
+                let seconds = (at - part.begun.take()?).as_seconds_f64().max(0.0);
+                if part.slowest > 0 {
+                    let pace = (seconds / part.slowest as f64).clamp(*PACE.start(), *PACE.end());
+                    known.pace += WEIGHT * (pace - known.pace);
+                }
+                Some(Made { seconds })
+            }
+            TicketState::Waiting | TicketState::Cancelled => None,
+        }
+    }
+
+    /// An order came to another state. Tells, when it got ready, by how much the promise was off:
+    /// positive when it was late.
+    pub(crate) fn move_order(
+        &mut self,
+        order: OrderId,
+        state: OrderState,
+        at: DateTime<Utc>,
+    ) -> Option<TimeDelta> {
+        if state.is_open() {
+            let promised = self.orders.get(&order)?.promised;
+            return (state == OrderState::Ready).then(|| at - promised);
+        }
+        let closed = self.orders.remove(&order)?;
+        for (name, part) in closed.parts.iter().filter(|_| closed.counts) {
+            let station = self.stations.entry(name.clone()).or_default();
+            station.work = station.work.saturating_sub(part.left);
+        }
+        None
+    }
+
+    /// When an order of these lines would be ready, if the kitchen got it now: each station does
+    /// what it has first, then the order's own part.
+    pub(crate) fn estimate<'a>(
+        &self,
+        lines: impl Iterator<Item = (&'a str, u32)>,
+        now: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let idle = Station::default();
+        let seconds = lines.map(|(name, own)| {
+            let station = self.stations.get(name).unwrap_or(&idle);
+            let cooks = self.cooks.get(name).copied().unwrap_or(1).max(1);
+            (station.work as f64 / f64::from(cooks) + f64::from(own)) * station.pace
+        });
+        let longest = seconds.fold(0.0, f64::max);
+        // Far below what a time can hold: a week is as good as never.
+        let millis = (longest.min(604_800.0) * 1_000.0) as i64;
+        now + TimeDelta::milliseconds(millis)
+    }
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

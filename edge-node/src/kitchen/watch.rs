@@ -1,0 +1,162 @@
+//! Follows the site log to know the kitchen's load at any time, without asking the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sunakku_common::event::{Event, OrderMoved, OrderPlaced, TicketCreated, TicketMoved, kind};
+use sunakku_common::ids::OrderId;
+use sunakku_common::menu::Menu;
+use sunakku_common::order::OrderLine;
+use sunakku_common::state::OrderState;
+use tokio_util::sync::CancellationToken;
+
+use super::load::Load;
+use crate::config::Station;
+use crate::log::{Tail, Tailed};
+use crate::metrics as names;
+use crate::store::{LogEntry, OrderFilter, Store, StoreError};
+
+/// Pause before the store is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Orders that are read at a time.
+const PART: usize = 200;
+/// What an item takes that the menu no longer has, seconds.
+const UNKNOWN_SECONDS: u32 = 120;
+
+/// The kitchen's load as of now. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Kitchen {
+    load: Arc<Mutex<Load>>,
+    /// Seconds that one of an item takes to make.
+    seconds: Arc<HashMap<String, u32>>,
+    cooks: Arc<HashMap<String, u32>>,
+}
+
+impl Kitchen {
+    pub(crate) fn new(menu: &Menu, stations: &[Station]) -> Self {
+        let seconds = menu
+            .items
+            .iter()
+            .map(|item| (item.id.clone(), item.preparation_seconds));
+        let cooks = stations
+            .iter()
+            .map(|station| (station.name.clone(), station.cooks));
+        let cooks: HashMap<String, u32> = cooks.collect();
+        Self {
+            load: Arc::new(Mutex::new(Load::new(cooks.clone()))),
+            seconds: Arc::new(seconds.collect()),
+            cooks: Arc::new(cooks),
+        }
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Load) -> T) -> T {
+        // A panic while looking leaves at worst an estimate that is off.
+        look(&mut self.load.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn seconds_of(&self, line: &OrderLine) -> u32 {
+        self.seconds
+            .get(&line.item)
+            .copied()
+            .unwrap_or(UNKNOWN_SECONDS)
+    }
+
+    /// When an order of these lines would be ready if the kitchen got it now.
+    pub(crate) fn estimate(&self, lines: &[OrderLine], now: DateTime<Utc>) -> DateTime<Utc> {
+        let lines = lines
+            .iter()
+            .map(|line| (line.station.as_str(), self.seconds_of(line)));
+        self.with(|load| load.estimate(lines, now))
+    }
+
+    /// Follows the log until it is told to stop.
+    pub(crate) async fn run(self, store: Store, stop: CancellationToken) {
+        let follow = async {
+            loop {
+                if let Err(error) = self.follow(&store).await {
+                    tracing::debug!(%error, "the kitchen's load waits for the store");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        };
+        stop.run_until_cancelled(follow).await;
+    }
+
+    /// Begins with the open orders, and follows the log as long as it leads on from there.
+    async fn follow(&self, store: &Store) -> Result<(), StoreError> {
+        // The head first: what happens between the two reads is told again, which is harmless
+        // because events carry states.
+        let head = store.head().await?;
+        let load = self.read(store).await?;
+        self.with(|known| *known = load);
+        let mut tail = Tail::new(store.clone(), head.epoch, head.seq);
+        while let Tailed::Entries(entries) = tail.next().await {
+            entries.iter().for_each(|entry| self.tell(entry));
+        }
+        Ok(())
+    }
+
+    async fn read(&self, store: &Store) -> Result<Load, StoreError> {
+        let mut load = Load::new(HashMap::clone(&self.cooks));
+        let mut after = Some(0);
+        while let Some(place) = after {
+            let (orders, next) = store.orders(OrderFilter::Open, place, PART).await?;
+            after = next;
+            for order in orders {
+                load.place(&order.details, |line| self.seconds_of(line));
+                for ticket in &order.tickets {
+                    let station = &ticket.details.station;
+                    let begun = ticket.cooking_at.unwrap_or(order.details.placed_at);
+                    let (id, lines) = (order.details.id, &ticket.done_lines);
+                    load.move_ticket(id, station, ticket.state, lines, begun);
+                }
+            }
+        }
+        Ok(load)
+    }
+
+    fn tell(&self, entry: &LogEntry) {
+        // What cannot be read is the live reader's to report.
+        let told = Event::decode(&entry.text).and_then(|event| self.apply(&event));
+        if let Err(error) = told {
+            tracing::debug!(seq = entry.seq, %error, "unreadable event");
+        }
+    }
+
+    fn apply(&self, event: &Event) -> Result<(), serde_json::Error> {
+        let kind = event.kind.as_str();
+        if kind == kind::ORDER_PLACED {
+            let placed: OrderPlaced = event.body()?;
+            let seconds = |line: &OrderLine| self.seconds_of(line);
+            self.with(|load| load.place(&placed.details, seconds));
+        } else if kind == kind::TICKET_CREATED {
+            let created: TicketCreated = event.body()?;
+            self.with(|load| load.deal(created.order));
+        } else if kind::ORDER_MOVES.contains(&kind) {
+            let moved: OrderMoved = event.body()?;
+            self.move_order(moved.order, moved.state, event.at);
+        } else if kind.starts_with("ticket.") {
+            let moved: TicketMoved = event.body()?;
+            let made = self.with(|load| {
+                let (station, lines) = (&moved.station, &moved.done_lines);
+                load.move_ticket(moved.order, station, moved.state, lines, event.at)
+            });
+            if let Some(made) = made {
+                let station = moved.station;
+                metrics::histogram!(names::PREPARATION, "station" => station).record(made.seconds);
+            }
+        }
+        Ok(())
+    }
+
+    fn move_order(&self, order: OrderId, state: OrderState, at: DateTime<Utc>) {
+        if let Some(off) = self.with(|load| load.move_order(order, state, at)) {
+            let seconds = off.as_seconds_f64();
+            let direction = if seconds > 0.0 { "late" } else { "early" };
+            metrics::histogram!(names::ESTIMATE_ERROR, "direction" => direction)
+                .record(seconds.abs());
+        }
+    }
+}
