@@ -3,6 +3,7 @@
 mod health;
 mod live;
 mod menu;
+mod movements;
 mod orders;
 mod queue;
 mod session;
@@ -66,6 +67,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tickets::recall))
         .routes(routes!(tickets::bump_line))
         .routes(routes!(stock::set))
+        .routes(routes!(movements::list))
         .routes(routes!(stock::adjust))
         .routes(routes!(stock::suspend))
         .routes(routes!(stock::resume))

@@ -146,6 +146,15 @@ impl Store {
         Ok(entries(found.ids))
     }
 
+    /// Entries before a sequence, the newest first; at most `limit`.
+    pub async fn log_before(&self, seq: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(self.keys().log()).arg(format!("({seq}-0"));
+        command.arg("-").arg("COUNT").arg(limit);
+        let found: StreamRangeReply = command.query_async(&mut self.connection()).await?;
+        Ok(entries(found.ids))
+    }
+
     /// Waits on `connection` for entries after a sequence, at most `limit`; empty when none came.
     pub(crate) async fn wait_for_entries(
         &self,

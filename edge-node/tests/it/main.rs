@@ -16,6 +16,7 @@ mod lists;
 mod live;
 mod lost_data;
 mod memory;
+mod movements;
 mod orders;
 mod pause;
 mod queue;
