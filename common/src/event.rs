@@ -261,6 +261,9 @@ pub struct TicketMoved {
     pub done_lines: Vec<u32>,
     /// Who did it.
     pub by: By,
+    /// Why, where that was told.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// Body of the kinds `stock.*`.

@@ -56,8 +56,8 @@ impl App {
         let retention = Duration::from_secs(config.log.retention_hours * 3600);
         let replicator = Replicator::new(store.clone(), nats.clone(), retention);
         let (signer, verifier) = identity(&config)?;
-        let (health, maintenance) =
-            Maintenance::new(store.clone(), seed.clone(), config.log.clone());
+        let (log, pickup) = (config.log.clone(), config.pickup.clone());
+        let (health, maintenance) = Maintenance::new(store.clone(), seed.clone(), log, pickup);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
         let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());

@@ -28,6 +28,7 @@ pub struct Config {
     pub stations: Vec<Station>,
     pub log: Log,
     pub queue: Queue,
+    pub pickup: Pickup,
     pub identity: Identity,
     pub telemetry: Telemetry,
 }
@@ -63,6 +64,10 @@ section!(Log {
 section!(Station {
     name: String,
     cooks: u32
+});
+section!(Pickup {
+    clear_seconds: u32,
+    expire_seconds: u32,
 });
 section!(Queue {
     concurrency: usize,

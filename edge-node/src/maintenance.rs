@@ -3,21 +3,23 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use sunakku_common::event::Event;
 use sunakku_common::menu::Seed;
+use sunakku_common::state::OrderState;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Log;
+use crate::config::{Log, Pickup};
 use crate::log::{Keep, forget};
 use crate::metrics as names;
 use crate::state::Health;
-use crate::store::{Care, ErrorChain, Head, OrderCounts, Store, StoreError};
+use crate::store::{Care, Close, ErrorChain, Head, Operation, OrderCounts, Store, StoreError};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Index entries of orders whose records' life is over that one round looks at.
+/// Orders that one round expires, and index entries of orders whose records' life is over that it
+/// looks at.
 const EXPIRED_LIMIT: usize = 100;
 /// Below this age of the oldest entry a rate would be a guess.
 const RATE_MIN_SECONDS: f64 = 60.0;
@@ -30,11 +32,17 @@ pub(crate) struct Maintenance {
     store: Store,
     seed: Seed,
     log: Log,
+    pickup: Pickup,
     health: watch::Sender<Health>,
 }
 
 impl Maintenance {
-    pub(crate) fn new(store: Store, seed: Seed, log: Log) -> (watch::Receiver<Health>, Self) {
+    pub(crate) fn new(
+        store: Store,
+        seed: Seed,
+        log: Log,
+        pickup: Pickup,
+    ) -> (watch::Receiver<Health>, Self) {
         let counts = OrderCounts {
             kept: 0,
             open: 0,
@@ -52,6 +60,7 @@ impl Maintenance {
                 store,
                 seed,
                 log,
+                pickup,
                 health,
             },
         )
@@ -93,7 +102,27 @@ impl Maintenance {
         };
         forget(&self.store, keep, Utc::now()).await?;
         self.store.forget_expired(EXPIRED_LIMIT).await?;
+        self.expire_uncollected().await?;
         self.report(self.store.head().await?).await
+    }
+
+    /// Ends ready orders that nobody has collected in time.
+    async fn expire_uncollected(&self) -> Result<(), StoreError> {
+        let seconds = self.pickup.expire_seconds;
+        if seconds == 0 {
+            return Ok(());
+        }
+        let before = Utc::now() - TimeDelta::seconds(i64::from(seconds));
+        let close = Close {
+            next: OrderState::Expired,
+            reason: Some("not collected in time".to_owned()),
+            from: &[OrderState::Ready],
+        };
+        for order in self.store.ready_before(before, EXPIRED_LIMIT).await? {
+            let operation = Operation::system("pickup");
+            self.store.close(&operation, order, &close).await?;
+        }
+        Ok(())
     }
 
     async fn report(&self, head: Head) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! The edge's HTTP API: all routes, and the layers around them.
 
+mod board;
+mod counts;
 mod health;
 mod live;
 mod menu;
@@ -58,9 +60,11 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::cancel))
         .routes(routes!(stock::list))
         .routes(routes!(live::live))
+        .routes(routes!(board::board))
         // For staff.
         .routes(routes!(orders::collect))
         .routes(routes!(tickets::list))
+        .routes(routes!(counts::counts))
         .routes(routes!(tickets::get))
         .routes(routes!(tickets::start))
         .routes(routes!(tickets::bump))

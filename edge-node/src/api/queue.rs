@@ -3,28 +3,18 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key};
 use sunakku_common::problem::Problem;
 
-use super::shared::{STAFF, by, fresh, illegal_transition, reason_text};
+use super::shared::{STAFF, Why, by, fresh, illegal_transition, reason_text};
 use crate::queue::QueueStatus;
 use crate::state::AppState;
 use crate::store::{DeadLetter, Operation, Retrying};
 
 /// Who may hold the queue back and decide about dead jobs.
 const MANAGERS: &[Role] = &[Role::Manager];
-
-/// Why, where that is told.
-#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Why {
-    /// At most 200 characters.
-    #[serde(default)]
-    reason: Option<String>,
-}
 
 /// How the queue stands.
 #[utoipa::path(

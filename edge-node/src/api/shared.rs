@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
 use sunakku_common::event::By;
 use sunakku_common::http::{Caller, Json};
@@ -36,6 +37,15 @@ pub(super) fn fresh<T: serde::Serialize>(body: T, freshness: Freshness) -> Respo
             .insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
+}
+
+/// Why, where that is told.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Why {
+    /// At most 200 characters.
+    #[serde(default)]
+    pub(super) reason: Option<String>,
 }
 
 /// Characters of a reason.

@@ -5,7 +5,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key, languages};
+use sunakku_common::http::{
+    Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key, languages,
+};
 use sunakku_common::ids::{OrderId, TicketId};
 use sunakku_common::order::Service;
 use sunakku_common::problem::Problem;
@@ -13,7 +15,7 @@ use sunakku_common::state::TicketState;
 use sunakku_common::text::Languages;
 
 use super::orders::LineAnswer;
-use super::shared::{STAFF, by, fresh, illegal_transition};
+use super::shared::{STAFF, Why, by, fresh, illegal_transition, reason_text};
 use crate::state::AppState;
 use crate::store::{Operation, Step, TicketFilter, TicketMove, TicketRecord};
 
@@ -158,10 +160,15 @@ async fn step(
     headers: &HeaderMap,
     id: TicketId,
     step: TicketMove,
+    reason: Option<String>,
 ) -> Result<Response, Problem> {
     caller.require(STAFF)?;
-    let operation = Operation::new(idempotency_key(headers)?, by(caller), &(id, step));
-    match state.inner.store.move_ticket(&operation, id, step).await? {
+    let operation = Operation::new(idempotency_key(headers)?, by(caller), &(id, step, &reason));
+    let moved = state
+        .inner
+        .store
+        .move_ticket(&operation, id, step, reason.as_deref());
+    match moved.await? {
         Step::Made(order, freshness) => {
             let ticket = order.ticket(id).cloned().ok_or_else(unknown_ticket)?;
             Ok(fresh(
@@ -192,7 +199,7 @@ macro_rules! ticket_step {
             headers: HeaderMap,
             Path(id): Path<TicketId>,
         ) -> Result<Response, Problem> {
-            step(&state, &caller, &headers, id, $step).await
+            step(&state, &caller, &headers, id, $step, None).await
         }
     };
 }
@@ -205,10 +212,30 @@ ticket_step!(
     /// All of a ticket is made; the order is ready when all its tickets are.
     bump, "/v1/tickets/{id}/bump", TicketMove::Bump
 );
-ticket_step!(
-    /// Make a ticket that was done again; its order goes back to preparing.
-    recall, "/v1/tickets/{id}/recall", TicketMove::Recall
-);
+
+/// Make a ticket that was done again, also after its number was called; its order goes back to
+/// preparing. The reason, if there is one, stands in the log.
+#[utoipa::path(
+    post, path = "/v1/tickets/{id}/recall", tag = "tickets", params(("id" = TicketId, Path)),
+    request_body = Option<Why>,
+    responses(
+        (status = 200, body = TicketAnswer), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn recall(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<TicketId>,
+    body: Result<MaybeJson<Why>, Problem>,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let MaybeJson(body) = body?;
+    let reason = reason_text(body.and_then(|body| body.reason))?;
+    step(&state, &caller, &headers, id, TicketMove::Recall, reason).await
+}
 
 /// One line of a ticket is made; the ticket is done when all its lines are.
 #[utoipa::path(
@@ -226,5 +253,13 @@ pub(super) async fn bump_line(
     headers: HeaderMap,
     Path((id, line)): Path<(TicketId, u32)>,
 ) -> Result<Response, Problem> {
-    step(&state, &caller, &headers, id, TicketMove::BumpLine(line)).await
+    step(
+        &state,
+        &caller,
+        &headers,
+        id,
+        TicketMove::BumpLine(line),
+        None,
+    )
+    .await
 }

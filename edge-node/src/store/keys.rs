@@ -71,6 +71,12 @@ impl Keys {
         self.key("orders:open")
     }
 
+    /// Sorted set of orders that wait to be collected, by the time since when (milliseconds since
+    /// 1970).
+    pub(crate) fn ready_orders(&self) -> String {
+        self.key("orders:ready")
+    }
+
     /// Hash: how many open orders came from each device.
     pub(crate) fn open_by_device(&self) -> String {
         self.key("orders:open:devices")

@@ -221,6 +221,35 @@ impl Store {
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
+    /// Orders that wait to be collected since before `before`, those first that wait longest.
+    pub async fn ready_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(self.keys().ready_orders()).arg("-inf");
+        command.arg(before.timestamp_millis());
+        command.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit);
+        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// Orders that became ready last, at most `limit`, the latest first.
+    pub async fn latest_ready(&self, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(self.keys().ready_orders()).arg(0);
+        command.arg(limit.saturating_sub(1)).arg("REV");
+        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
+        let ids: Vec<OrderId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+        Ok(self
+            .read_orders(&ids)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect())
+    }
+
     /// When the kitchen had to begin with the order that has waited longest for its tickets, or
     /// will have to.
     pub async fn oldest_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
@@ -251,7 +280,12 @@ impl Store {
             return Ok(0);
         };
         let mut pipe = redis::pipe();
-        for index in [keys.orders(), keys.open_orders(), keys.unrouted()] {
+        for index in [
+            keys.orders(),
+            keys.open_orders(),
+            keys.unrouted(),
+            keys.ready_orders(),
+        ] {
             let forget = pipe.cmd("ZREM").arg(index);
             for id in &ids[..expired] {
                 forget.arg(id.to_string());

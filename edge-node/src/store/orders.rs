@@ -192,6 +192,7 @@ impl Store {
             keys.stock(),
             keys.suspended(),
             keys.open_by_device(),
+            keys.ready_orders(),
         ];
         let from: Vec<&str> = close.from.iter().map(|state| state.as_str()).collect();
         let args = [

@@ -53,25 +53,32 @@ impl Store {
         }
     }
 
-    /// Moves a ticket, and its order along with it.
+    /// Moves a ticket, and its order along with it; `reason` is told.
     pub async fn move_ticket(
         &self,
         operation: &Operation,
         ticket: TicketId,
         step: TicketMove,
+        reason: Option<&str>,
     ) -> Result<Step<OrderRecord>, StoreError> {
         let Some(order) = self.order_of(ticket).await? else {
             return Ok(Step::Missing);
         };
         let keys = self.keys();
-        let more_keys = [keys.order(order), keys.open_tickets()];
+        let more_keys = [keys.order(order), keys.open_tickets(), keys.ready_orders()];
         let (word, line) = match step {
             TicketMove::Start => ("start", 0),
             TicketMove::Bump => ("bump", 0),
             TicketMove::BumpLine(line) => ("line", line),
             TicketMove::Recall => ("recall", 0),
         };
-        let args = [ticket.to_string(), word.to_owned(), line.to_string()];
+        let args = [
+            ticket.to_string(),
+            word.to_owned(),
+            line.to_string(),
+            self.now().timestamp_millis().to_string(),
+            serde_json::to_string(&reason)?,
+        ];
         let script = &self.inner.scripts.move_ticket;
         self.run(script, operation, &more_keys, &args).await?.step()
     }

@@ -206,7 +206,11 @@ impl Scripts {
                     Cooking::BumpLine(line) => TicketMove::BumpLine(*line),
                     Cooking::Recall => TicketMove::Recall,
                 };
-                step(self.store.move_ticket(operation, *ticket, cooking).await?)
+                step(
+                    self.store
+                        .move_ticket(operation, *ticket, cooking, None)
+                        .await?,
+                )
             }
             Ask::Stock { sku, change } => self.restock(operation, sku, *change).await?,
         })

@@ -1,7 +1,8 @@
 -- Ends an order: cancelled, rejected, collected or expired. What leaves before cooking gives
 -- its stock back, once.
 -- KEYS: 4 order hash, 5 open zset, 6 unrouted zset, 7 open tickets zset, 8 stock hash,
---       9 suspended set, 10 open orders by device hash
+--       9 suspended set, 10 open orders by device hash,
+--       11 ready orders zset
 -- ARGV: 5 order id, 6 next state, 7 reason as JSON or null, 8 states it may leave, by commas
 -- Answers: ok, then the order hash flattened | missing | illegal, state.
 local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
@@ -37,11 +38,12 @@ for ticket in string.gmatch(tickets or '', '[^,]+') do
     if ticket_state ~= 'done' then
         redis.call('HSET', order, field .. ':state', 'cancelled')
         redis.call('ZREM', KEYS[7], ticket)
-        tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done)
+        tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done, ARGV[7])
     end
 end
 redis.call('ZREM', KEYS[5], id)
 redis.call('ZREM', KEYS[6], id)
+redis.call('ZREM', KEYS[11], id)
 count_open(KEYS[10], order, -1)
 if ARGV[7] ~= 'null' then
     redis.call('HSET', order, 'reason', ARGV[7])

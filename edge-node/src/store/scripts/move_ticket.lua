@@ -1,6 +1,7 @@
 -- Moves a ticket, and its order along with it.
--- KEYS: 4 order hash, 5 open tickets zset
--- ARGV: 5 ticket id, 6 operation (start, bump, line, recall), 7 line (counts from 1; for line)
+-- KEYS: 4 order hash, 5 open tickets zset, 6 ready orders zset
+-- ARGV: 5 ticket id, 6 operation (start, bump, line, recall), 7 line (counts from 1; for line),
+--       8 now (ms), 9 reason as JSON or null
 -- Answers: ok, then the order hash flattened | missing | illegal, state, why.
 local order, open = KEYS[4], KEYS[5]
 local id, operation, line = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -69,10 +70,11 @@ if next_state == 'done' then
 else
     redis.call('ZADD', open, place, id)
 end
-tell_ticket(kind, order_id, number, id, station, next_state, done_text)
+tell_ticket(kind, order_id, number, id, station, next_state, done_text, ARGV[9])
 
 if order_state == 'placed' or operation == 'recall' and order_state == 'ready' then
     move_order(order, 'preparing')
+    redis.call('ZREM', KEYS[6], order_id)
 end
 if next_state == 'done' then
     local all_done = true
@@ -83,6 +85,7 @@ if next_state == 'done' then
     end
     if all_done then
         move_order(order, 'ready')
+        redis.call('ZADD', KEYS[6], ARGV[8], order_id)
     end
 end
 return answer_order()
