@@ -42,6 +42,8 @@ pub mod kind {
     pub const TICKET_RECALLED: &str = "ticket.recalled";
     /// A ticket's order was called off: [`super::TicketMoved`].
     pub const TICKET_CANCELLED: &str = "ticket.cancelled";
+    /// A cook has seen that the order of a begun ticket was called off: [`super::TicketMoved`].
+    pub const TICKET_CONFIRMED: &str = "ticket.confirmed";
     /// Stock was set or corrected: [`super::StockMoved`].
     pub const STOCK_ADJUSTED: &str = "stock.adjusted";
     /// A SKU was taken off sale: [`super::StockMoved`].
@@ -264,6 +266,9 @@ pub struct TicketMoved {
     /// Why, where that was told.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Whether a cook has to confirm it.
+    #[serde(default)]
+    pub needs_confirmation: bool,
 }
 
 /// Body of the kinds `stock.*`.

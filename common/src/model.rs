@@ -204,6 +204,7 @@ impl Model {
             lines: *lines,
             state: TicketState::Waiting,
             done: BTreeSet::new(),
+            confirm: false,
         };
         order.tickets = Some(tickets.iter().map(ticket).collect());
         for _ in tickets {
@@ -224,6 +225,7 @@ impl Model {
         let mut cancelled = 0;
         for ticket in order.tickets.iter_mut().flatten() {
             if ticket.state != TicketState::Done {
+                ticket.confirm = ticket.state == TicketState::Cooking;
                 ticket.state = TicketState::Cancelled;
                 cancelled += 1;
             }
@@ -339,6 +341,10 @@ impl Ticket {
                     TicketState::Cooking
                 };
                 Ok(kind::TICKET_LINE_BUMPED)
+            }
+            Cooking::Confirm if self.confirm => {
+                self.confirm = false;
+                Ok(kind::TICKET_CONFIRMED)
             }
             Cooking::Recall if self.state == TicketState::Done && recallable => {
                 self.done.clear();

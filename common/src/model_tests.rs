@@ -23,6 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Cooking::Bump),
         (0_u32..4).prop_map(Cooking::BumpLine),
         Just(Cooking::Recall),
+        Just(Cooking::Confirm),
     ];
     let restock = prop_oneof![
         (-30_i64..30).prop_map(Restock::Adjust),

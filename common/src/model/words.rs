@@ -69,6 +69,8 @@ pub enum Cooking {
     BumpLine(u32),
     /// Makes it again.
     Recall,
+    /// Has seen that its order was called off after it was begun.
+    Confirm,
 }
 
 /// A change of what is at hand of a SKU.
@@ -110,6 +112,8 @@ pub struct Ticket {
     pub state: TicketState,
     /// The lines that are made.
     pub done: BTreeSet<u32>,
+    /// Whether it was begun when its order was called off, and no cook has confirmed that yet.
+    pub confirm: bool,
 }
 
 /// What a site answers.

@@ -64,7 +64,7 @@ pub(super) async fn counts(
     while let Some(place) = after {
         let (tickets, next) = state.inner.store.tickets(&filter, place, PART).await?;
         after = next;
-        for ticket in tickets {
+        for ticket in tickets.into_iter().filter(|ticket| ticket.state.is_open()) {
             let to_make = (1..)
                 .zip(ticket.details.lines)
                 .filter(|(n, _)| !ticket.done_lines.contains(n));

@@ -70,6 +70,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tickets::bump))
         .routes(routes!(tickets::recall))
         .routes(routes!(tickets::bump_line))
+        .routes(routes!(tickets::confirm))
         .routes(routes!(stock::set))
         .routes(routes!(movements::list))
         .routes(routes!(stock::adjust))

@@ -17,7 +17,7 @@ use sunakku_common::text::Languages;
 use super::orders::LineAnswer;
 use super::shared::{STAFF, Why, by, fresh, illegal_transition, reason_text};
 use crate::state::AppState;
-use crate::store::{Operation, Step, TicketFilter, TicketMove, TicketRecord};
+use crate::store::{Operation, OrderRecord, Step, TicketFilter, TicketMove, TicketRecord};
 
 /// A ticket as cooks see it.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -40,6 +40,10 @@ pub(super) struct TicketAnswer {
     cooking_at: Option<DateTime<Utc>>,
     /// When it was last done.
     done_at: Option<DateTime<Utc>>,
+    /// Its order was called off after it was begun: a cook has to confirm that.
+    needs_confirmation: bool,
+    /// Why its order was called off.
+    reason: Option<String>,
 }
 
 /// A line of a ticket.
@@ -59,7 +63,8 @@ struct TicketLine {
 pub(super) struct WantedTickets {
     /// Those of one station.
     station: Option<String>,
-    /// `waiting`, `cooking`, `done` or `cancelled`; the first two when absent.
+    /// `waiting`, `cooking`, `done` or `cancelled`; when absent the first two, and those that a
+    /// cook has to confirm.
     state: Option<String>,
 }
 
@@ -95,6 +100,8 @@ impl TicketAnswer {
             pickup_at: details.pickup_at,
             cooking_at: ticket.cooking_at,
             done_at: ticket.done_at,
+            needs_confirmation: ticket.needs_confirmation,
+            reason: ticket.reason,
         }
     }
 }
@@ -164,11 +171,17 @@ async fn step(
 ) -> Result<Response, Problem> {
     caller.require(STAFF)?;
     let operation = Operation::new(idempotency_key(headers)?, by(caller), &(id, step, &reason));
-    let moved = state
-        .inner
-        .store
-        .move_ticket(&operation, id, step, reason.as_deref());
-    match moved.await? {
+    let store = &state.inner.store;
+    let moved = store.move_ticket(&operation, id, step, reason.as_deref());
+    answer(moved.await?, id, headers)
+}
+
+fn answer(
+    moved: Step<OrderRecord>,
+    id: TicketId,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    match moved {
         Step::Made(order, freshness) => {
             let ticket = order.ticket(id).cloned().ok_or_else(unknown_ticket)?;
             Ok(fresh(
@@ -262,4 +275,26 @@ pub(super) async fn bump_line(
         None,
     )
     .await
+}
+
+/// The cook has seen that the order was called off and has stopped.
+#[utoipa::path(
+    post, path = "/v1/tickets/{id}/confirm", tag = "tickets", params(("id" = TicketId, Path)),
+    responses(
+        (status = 200, body = TicketAnswer), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn confirm(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<TicketId>,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let request = ("confirm", id);
+    let operation = Operation::new(idempotency_key(&headers)?, by(&caller), &request);
+    let confirmed = state.inner.store.confirm_ticket(&operation, id).await?;
+    answer(confirmed, id, &headers)
 }

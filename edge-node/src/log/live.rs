@@ -286,7 +286,8 @@ impl Told {
                 let data = json!({
                     "id": moved.ticket, "order": moved.order, "number": moved.number,
                     "station": moved.station, "state": moved.state,
-                    "done_lines": moved.done_lines,
+                    "done_lines": moved.done_lines, "reason": moved.reason,
+                    "needs_confirmation": moved.needs_confirmation,
                 });
                 add(Topic::Tickets, "ticket", data);
             }

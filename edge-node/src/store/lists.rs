@@ -23,7 +23,7 @@ pub enum OrderFilter {
 /// Which tickets a list has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TicketFilter {
-    /// Those in one state; the open ones when absent.
+    /// Those in one state; when absent the open ones, and those that a cook has to confirm.
     pub state: Option<TicketState>,
     /// Those of one station.
     pub station: Option<String>,
@@ -38,7 +38,7 @@ pub struct OrderCounts {
     pub open: u64,
     /// That wait for their tickets.
     pub unrouted: u64,
-    /// Tickets that wait or cook.
+    /// Tickets that wait or cook, or that a cook has to confirm.
     pub open_tickets: u64,
 }
 
@@ -59,7 +59,7 @@ impl TicketFilter {
     fn takes(&self, ticket: &TicketRecord) -> bool {
         let state = match self.state {
             Some(state) => ticket.state == state,
-            None => ticket.state.is_open(),
+            None => ticket.state.is_open() || ticket.needs_confirmation,
         };
         let station = self.station.as_ref();
         state && station.is_none_or(|station| *station == ticket.details.station)

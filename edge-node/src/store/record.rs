@@ -48,6 +48,10 @@ pub struct TicketRecord {
     pub cooking_at: Option<DateTime<Utc>>,
     /// When it was last done.
     pub done_at: Option<DateTime<Utc>>,
+    /// Whether its order was called off after it was begun, and no cook has confirmed that yet.
+    pub needs_confirmation: bool,
+    /// Why its order was called off, where that was told.
+    pub reason: Option<String>,
 }
 
 type Fields = HashMap<String, String>;
@@ -65,6 +69,10 @@ fn json<'a, T: serde::Deserialize<'a>>(fields: &'a Fields, name: &str) -> Result
 
 fn time(fields: &Fields, name: &str) -> Option<DateTime<Utc>> {
     fields.get(name).and_then(|text| text.parse().ok())
+}
+
+fn reason(fields: &Fields) -> Option<String> {
+    serde_json::from_str(fields.get("reason")?).ok()
 }
 
 impl OrderRecord {
@@ -86,9 +94,7 @@ impl OrderRecord {
             seq: parsed(fields, "seq")?,
             by: json(fields, "by")?,
             times: moments.collect(),
-            reason: fields
-                .get("reason")
-                .and_then(|text| serde_json::from_str(text).ok()),
+            reason: reason(fields),
             tickets: tickets
                 .map(|id| TicketRecord::read(fields, id))
                 .collect::<Result<_, _>>()?,
@@ -125,6 +131,8 @@ impl TicketRecord {
             place: parsed(fields, &name("place"))?,
             cooking_at: time(fields, &name("cooking_at")),
             done_at: time(fields, &name("done_at")),
+            needs_confirmation: fields.get(&name("confirm")).is_some_and(|flag| flag == "1"),
+            reason: reason(fields),
         })
     }
 }

@@ -83,6 +83,21 @@ impl Store {
         self.run(script, operation, &more_keys, &args).await?.step()
     }
 
+    /// A cook has seen that the order of a ticket that was begun was called off.
+    pub async fn confirm_ticket(
+        &self,
+        operation: &Operation,
+        ticket: TicketId,
+    ) -> Result<Step<OrderRecord>, StoreError> {
+        let Some(order) = self.order_of(ticket).await? else {
+            return Ok(Step::Missing);
+        };
+        let more_keys = [self.keys().order(order), self.keys().open_tickets()];
+        let script = &self.inner.scripts.confirm_ticket;
+        let args = [ticket.to_string()];
+        self.run(script, operation, &more_keys, &args).await?.step()
+    }
+
     async fn order_of(&self, ticket: TicketId) -> Result<Option<OrderId>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(self.keys().ticket(ticket));

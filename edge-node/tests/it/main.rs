@@ -29,5 +29,6 @@ mod site;
 mod stock;
 mod store_log;
 mod tap;
+mod transitions;
 mod waiting;
 mod worker_steps;

@@ -205,6 +205,9 @@ impl Scripts {
                     Cooking::Bump => TicketMove::Bump,
                     Cooking::BumpLine(line) => TicketMove::BumpLine(*line),
                     Cooking::Recall => TicketMove::Recall,
+                    Cooking::Confirm => {
+                        return Ok(step(self.store.confirm_ticket(operation, *ticket).await?));
+                    }
                 };
                 step(
                     self.store
@@ -299,7 +302,8 @@ impl Scripts {
             .orders
             .values()
             .flat_map(|order| order.tickets.iter().flatten());
-        let open = tickets.filter(|ticket| ticket.state.is_open()).count();
+        let open = tickets.filter(|ticket| ticket.state.is_open() || ticket.confirm);
+        let open = open.count();
         assert_eq!(counts.open_tickets, open as u64);
     }
 
@@ -319,6 +323,7 @@ fn order(record: OrderRecord) -> Order {
         lines: u32::try_from(ticket.details.lines.len()).unwrap(),
         state: ticket.state,
         done: ticket.done_lines.iter().copied().collect(),
+        confirm: ticket.needs_confirmation,
     };
     let tickets: Vec<Ticket> = record.tickets.iter().map(ticket).collect();
     Order {

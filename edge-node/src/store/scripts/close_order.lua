@@ -36,9 +36,15 @@ for ticket in string.gmatch(tickets or '', '[^,]+') do
     local ticket_state, station, done = unpack(redis.call('HMGET', order, field .. ':state',
         field .. ':station', field .. ':done'))
     if ticket_state ~= 'done' then
-        redis.call('HSET', order, field .. ':state', 'cancelled')
-        redis.call('ZREM', KEYS[7], ticket)
-        tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done, ARGV[7])
+        -- Whoever cooks it has to say that he has stopped; until then it stays on his screen.
+        local begun = ticket_state == 'cooking'
+        redis.call('HSET', order, field .. ':state', 'cancelled', field .. ':confirm',
+            begun and '1' or '0')
+        if not begun then
+            redis.call('ZREM', KEYS[7], ticket)
+        end
+        tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done,
+            ',"reason":' .. ARGV[7] .. ',"needs_confirmation":' .. tostring(begun))
     end
 end
 redis.call('ZREM', KEYS[5], id)

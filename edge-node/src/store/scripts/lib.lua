@@ -116,11 +116,12 @@ local function stock_change(sku, delta, on_hand, suspended)
         .. ',"suspended":' .. (suspended and 'true' or 'false') .. '}'
 end
 
--- Tells what became of a ticket; `done` are its made lines by commas, `reason` is JSON.
-local function tell_ticket(kind, order, number, id, station, state, done, reason)
+-- Tells what became of a ticket; `done` are its made lines by commas, `more` is further members of
+-- the body as JSON.
+local function tell_ticket(kind, order, number, id, station, state, done, more)
     append(kind, '{"ticket":"' .. id .. '","order":"' .. order .. '","number":' .. number
         .. ',"station":"' .. station .. '","state":"' .. state .. '","done_lines":[' .. done
-        .. '],"by":' .. by .. ',"reason":' .. reason .. '}')
+        .. '],"by":' .. by .. (more or '') .. '}')
 end
 
 -- Moves an order to another state and tells it; `more` is further members of the body as JSON.

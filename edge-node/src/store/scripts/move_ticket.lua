@@ -70,7 +70,8 @@ if next_state == 'done' then
 else
     redis.call('ZADD', open, place, id)
 end
-tell_ticket(kind, order_id, number, id, station, next_state, done_text, ARGV[9])
+tell_ticket(kind, order_id, number, id, station, next_state, done_text,
+    ',"reason":' .. ARGV[9])
 
 if order_state == 'placed' or operation == 'recall' and order_state == 'ready' then
     move_order(order, 'preparing')
