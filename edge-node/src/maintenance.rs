@@ -14,7 +14,9 @@ use crate::config::{Log, Pickup};
 use crate::log::{Keep, forget};
 use crate::metrics as names;
 use crate::state::Health;
-use crate::store::{Care, Close, ErrorChain, Head, Operation, OrderCounts, Store, StoreError};
+use crate::store::{
+    Care, Close, ErrorChain, Head, Operation, OrderCounts, StockMove, Store, StoreError,
+};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -103,6 +105,7 @@ impl Maintenance {
         forget(&self.store, keep, Utc::now()).await?;
         self.store.forget_expired(EXPIRED_LIMIT).await?;
         self.expire_uncollected().await?;
+        self.end_suspensions().await?;
         self.report(self.store.head().await?).await
     }
 
@@ -121,6 +124,20 @@ impl Maintenance {
         for order in self.store.ready_before(before, EXPIRED_LIMIT).await? {
             let operation = Operation::system("pickup");
             self.store.close(&operation, order, &close).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts on sale again what was off sale for a time that is over.
+    async fn end_suspensions(&self) -> Result<(), StoreError> {
+        let now = Utc::now();
+        let suspensions = self.store.suspensions().await?.into_iter();
+        for (sku, until) in suspensions.filter(|(_, until)| *until <= now) {
+            let step = StockMove::ResumeDue(until);
+            let (operation, reason) = (Operation::system("timer"), Some("its time is over"));
+            self.store
+                .move_stock(&operation, &sku, step, reason)
+                .await?;
         }
         Ok(())
     }

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Caller, Json, List, Page, Path, Query, idempotency_key};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key};
 use sunakku_common::pricing::StockLevel;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use super::shared::{SITE, STAFF, by, fresh};
+use super::shared::{SITE, STAFF, Why, by, fresh, reason_text};
 use crate::state::AppState;
 use crate::store::{Operation, StockMove, StockMoving, StockRow};
 
@@ -60,9 +61,11 @@ pub(super) async fn list(
     let skus = state.inner.menu.menu.skus().into_iter();
     let mut levels: BTreeMap<String, StockLevel> = skus.map(|sku| (sku, uncounted)).collect();
     levels.extend(state.inner.store.stock().await?);
+    let suspensions = state.inner.store.suspensions().await?;
     let after = page.after.clone().unwrap_or_default();
     let rest = levels.into_iter().filter(|(sku, _)| *sku > after);
     let row = |(sku, level): (String, StockLevel)| StockRow {
+        suspended_until: suspensions.get(&sku).copied(),
         sku,
         on_hand: level.on_hand,
         suspended: level.suspended,
@@ -104,6 +107,7 @@ async fn change(
             "not-counted",
             format!("\"{sku}\" is not counted. Set its count first: PUT /v1/stock/{sku}."),
         )),
+        StockMoving::Changed => Err(Problem::internal()),
         StockMoving::Negative { on_hand } => Err(Problem::conflict(
             "negative-stock",
             format!("Only {on_hand} of \"{sku}\" are at hand; count it first if that is wrong."),
@@ -176,35 +180,77 @@ pub(super) async fn adjust(
     .await
 }
 
-macro_rules! sale_step {
-    ($(#[$doc:meta])* $name:ident, $path:literal, $step:expr) => {
-        $(#[$doc])*
-        #[utoipa::path(
-            post, path = $path, tag = "stock", params(("sku" = String, Path)),
-            responses(
-                (status = 200, body = StockRow), (status = 400, body = Problem),
-                (status = 401, body = Problem), (status = 403, body = Problem),
-                (status = 404, body = Problem), (status = 422, body = Problem),
-                (status = 503, body = Problem),
-            )
-        )]
-        pub(super) async fn $name(
-            State(state): State<AppState>,
-            caller: Caller,
-            headers: HeaderMap,
-            Path(sku): Path<String>,
-        ) -> Result<Response, Problem> {
-            caller.require(STAFF)?;
-            change(&state, &caller, &headers, &sku, $step, None).await
-        }
-    };
+/// The body of a suspension.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Suspension {
+    /// When it is on sale again by itself; within the next 7 days. Never when absent.
+    #[serde(default)]
+    until: Option<DateTime<Utc>>,
+    /// At most 200 characters.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
-sale_step!(
-    /// Take a SKU off sale ("86").
-    suspend, "/v1/stock/{sku}/suspend", StockMove::Suspend
-);
-sale_step!(
-    /// Put a SKU on sale again.
-    resume, "/v1/stock/{sku}/resume", StockMove::Resume
-);
+/// How far ahead a suspension may end.
+const MAX_SUSPENSION: TimeDelta = TimeDelta::days(7);
+
+/// Take a SKU off sale ("86"), until a time if one is given.
+#[utoipa::path(
+    post, path = "/v1/stock/{sku}/suspend", tag = "stock", params(("sku" = String, Path)),
+    request_body = Option<Suspension>,
+    responses(
+        (status = 200, body = StockRow), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn suspend(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(sku): Path<String>,
+    body: Result<MaybeJson<Suspension>, Problem>,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let MaybeJson(body) = body?;
+    let Suspension { until, reason } = body.unwrap_or_default();
+    let (reason, now) = (reason_text(reason)?, Utc::now());
+    if until.is_some_and(|until| until <= now || now + MAX_SUSPENSION < until) {
+        let detail = "until: must be within the next 7 days";
+        return Err(Problem::unprocessable("invalid-body", detail));
+    }
+    let step = StockMove::Suspend(until);
+    change(&state, &caller, &headers, &sku, step, reason.as_deref()).await
+}
+
+/// Put a SKU on sale again.
+#[utoipa::path(
+    post, path = "/v1/stock/{sku}/resume", tag = "stock", params(("sku" = String, Path)),
+    request_body = Option<Why>,
+    responses(
+        (status = 200, body = StockRow), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn resume(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(sku): Path<String>,
+    body: Result<MaybeJson<Why>, Problem>,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let MaybeJson(body) = body?;
+    let reason = reason_text(body.and_then(|body| body.reason))?;
+    change(
+        &state,
+        &caller,
+        &headers,
+        &sku,
+        StockMove::Resume,
+        reason.as_deref(),
+    )
+    .await
+}

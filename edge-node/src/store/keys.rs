@@ -108,6 +108,11 @@ impl Keys {
         self.key("stock:suspended")
     }
 
+    /// Sorted set of SKUs that are off sale for a time, by its end (milliseconds since 1970).
+    pub(crate) fn suspensions(&self) -> String {
+        self.key("stock:suspended:until")
+    }
+
     /// Set of SKUs that were given their first count.
     pub(crate) fn seeded(&self) -> String {
         self.key("stock:seeded")

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::pricing::StockLevel;
 
@@ -17,10 +18,12 @@ pub enum StockMove {
     Set(u32),
     /// Stops counting: it never sells out.
     Uncount,
-    /// Takes it off sale ("86").
-    Suspend,
+    /// Takes it off sale ("86"), until a time or until it is resumed.
+    Suspend(Option<DateTime<Utc>>),
     /// Puts it on sale again.
     Resume,
+    /// Puts it on sale again, if it is off sale until this time and no other.
+    ResumeDue(DateTime<Utc>),
 }
 
 /// What is at hand of one SKU.
@@ -32,6 +35,9 @@ pub struct StockRow {
     pub on_hand: Option<i64>,
     /// Taken off sale by staff.
     pub suspended: bool,
+    /// Until when; absent when it is on sale, or off sale without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_until: Option<DateTime<Utc>>,
 }
 
 /// What became of a change of stock.
@@ -41,6 +47,8 @@ pub enum StockMoving {
     Made(StockRow, Freshness),
     /// The SKU is not counted, so there is nothing to add to.
     Uncounted,
+    /// It is not off sale until that time any more.
+    Changed,
     /// There are fewer than it takes.
     Negative {
         /// Units at hand.
@@ -57,38 +65,54 @@ impl Store {
         change: StockMove,
         reason: Option<&str>,
     ) -> Result<StockMoving, StoreError> {
-        let more_keys = [self.keys().stock(), self.keys().suspended()];
-        let (word, units) = match change {
-            StockMove::Adjust(units) => ("adjust", units),
-            StockMove::Set(units) => ("set", i64::from(units)),
-            StockMove::Uncount => ("uncount", 0),
-            StockMove::Suspend => ("suspend", 0),
-            StockMove::Resume => ("resume", 0),
+        let keys = self.keys();
+        let more_keys = [keys.stock(), keys.suspended(), keys.suspensions()];
+        let (word, units, until) = match change {
+            StockMove::Adjust(units) => ("adjust", units, None),
+            StockMove::Set(units) => ("set", i64::from(units), None),
+            StockMove::Uncount => ("uncount", 0, None),
+            StockMove::Suspend(until) => ("suspend", 0, until),
+            StockMove::Resume => ("resume", 0, None),
+            StockMove::ResumeDue(until) => ("resume-due", 0, Some(until)),
         };
+        let until = until.map(|until| until.timestamp_millis().to_string());
         let args = [
             sku.to_owned(),
             word.to_owned(),
             units.to_string(),
             serde_json::to_string(&reason)?,
+            until.unwrap_or_default(),
         ];
         let script = &self.inner.scripts.move_stock;
         let reply = self.run(script, operation, &more_keys, &args).await?;
         match (reply.done(), reply.rest.as_slice()) {
-            (Ok(freshness), [on_hand, suspended]) => {
+            (Ok(freshness), [on_hand, suspended, until]) => {
                 let (on_hand, suspended) = (on_hand.parse().ok(), suspended == "1");
                 let row = StockRow {
                     sku: sku.to_owned(),
                     on_hand,
                     suspended,
+                    suspended_until: until.parse().ok().and_then(from_millis),
                 };
                 Ok(StockMoving::Made(row, freshness))
             }
             (Err("uncounted"), _) => Ok(StockMoving::Uncounted),
+            (Err("changed"), _) => Ok(StockMoving::Changed),
             (Err("negative"), [on_hand]) => Ok(StockMoving::Negative {
                 on_hand: on_hand.parse().unwrap_or(0),
             }),
             _ => Err(reply.unexpected()),
         }
+    }
+
+    /// SKUs that are off sale for a time, with its end.
+    pub async fn suspensions(&self) -> Result<BTreeMap<String, DateTime<Utc>>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(self.keys().suspensions()).arg(0).arg(-1);
+        command.arg("WITHSCORES");
+        let found: Vec<(String, i64)> = command.query_async(&mut self.connection()).await?;
+        let until = |(sku, millis)| Some((sku, from_millis(millis)?));
+        Ok(found.into_iter().filter_map(until).collect())
     }
 
     /// What is at hand of every SKU that is counted or off sale.
@@ -108,4 +132,8 @@ impl Store {
             .map(|sku| (sku.clone(), level(sku)))
             .collect())
     }
+}
+
+fn from_millis(millis: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(millis)
 }

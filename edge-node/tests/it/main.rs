@@ -27,6 +27,7 @@ mod script_model;
 mod scripts;
 mod site;
 mod stock;
+mod stock_until;
 mod store_log;
 mod tap;
 mod transitions;

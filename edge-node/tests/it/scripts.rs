@@ -245,7 +245,7 @@ impl Scripts {
             Restock::Adjust(units) => StockMove::Adjust(units),
             Restock::Set(units) => StockMove::Set(units),
             Restock::Uncount => StockMove::Uncount,
-            Restock::Suspend => StockMove::Suspend,
+            Restock::Suspend => StockMove::Suspend(None),
             Restock::Resume => StockMove::Resume,
         };
         Ok(
@@ -256,6 +256,7 @@ impl Scripts {
                     (Outcome::Level(level), freshness)
                 }
                 StockMoving::Uncounted => (Outcome::Uncounted, Freshness::New),
+                StockMoving::Changed => panic!("nobody asked for that"),
                 StockMoving::Negative { on_hand } => (Outcome::Negative(on_hand), Freshness::New),
             },
         )

@@ -1,8 +1,10 @@
 -- Changes what is at hand of one SKU.
--- KEYS: 4 stock hash, 5 suspended set
--- ARGV: 5 SKU, 6 operation (adjust, set, uncount, suspend, resume), 7 units, 8 reason as JSON or null
--- Answers: ok, on hand ('' uncounted), suspended (0/1) | uncounted | negative, on hand.
-local stock, suspended = KEYS[4], KEYS[5]
+-- KEYS: 4 stock hash, 5 suspended set, 6 suspensions zset
+-- ARGV: 5 SKU, 6 operation (adjust, set, uncount, suspend, resume, resume-due), 7 units,
+--       8 reason as JSON or null, 9 until when (ms; for suspend: '' for no end; for resume-due)
+-- Answers: ok, on hand ('' uncounted), suspended (0/1), until (ms or '') | uncounted
+--          | negative, on hand | changed (resume-due alone: it was suspended anew, or resumed).
+local stock, suspended, suspensions = KEYS[4], KEYS[5], KEYS[6]
 local sku, operation, units = ARGV[5], ARGV[6], ARGV[7]
 
 local answer = settled()
@@ -28,8 +30,16 @@ elseif operation == 'uncount' then
     delta = string.format('%d', -tonumber(before or 0))
 elseif operation == 'suspend' then
     redis.call('SADD', suspended, sku)
+    redis.call('ZREM', suspensions, sku)
+    if ARGV[9] ~= '' then
+        redis.call('ZADD', suspensions, ARGV[9], sku)
+    end
     kind = 'stock.suspended'
 else
+    if operation == 'resume-due' and redis.call('ZSCORE', suspensions, sku) ~= ARGV[9] then
+        return { 'changed' }
+    end
+    redis.call('ZREM', suspensions, sku)
     redis.call('SREM', suspended, sku)
     kind = 'stock.resumed'
 end
@@ -37,4 +47,4 @@ local on_hand = redis.call('HGET', stock, sku)
 local off = redis.call('SISMEMBER', suspended, sku)
 append(kind, '{"stock":[' .. stock_change(sku, delta, on_hand, off == 1) .. '],"by":' .. by
     .. ',"reason":' .. ARGV[8] .. '}')
-return remember({ 'ok', on_hand or '', tostring(off) })
+return remember({ 'ok', on_hand or '', tostring(off), redis.call('ZSCORE', suspensions, sku) or '' })
