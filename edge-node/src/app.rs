@@ -25,6 +25,7 @@ use crate::queue::Queue;
 use crate::state::{AppState, Shared};
 use crate::store::Store;
 use crate::sync::Replicator;
+use crate::webhook::Webhook;
 use crate::{api, metrics as names};
 
 /// The edge, ready to run.
@@ -34,6 +35,7 @@ pub struct App {
     live: LiveReader,
     replicator: Replicator,
     maintenance: Maintenance,
+    webhooks: Vec<Webhook>,
 }
 
 /// How long requests that were begun may take to end after the signal to stop.
@@ -61,6 +63,9 @@ impl App {
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
         let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
+        let webhooks = config.webhooks.iter().cloned();
+        let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
+        let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
         let kitchen = Kitchen::new(&seed.menu, &config.stations);
         let inner = Shared {
             kitchen,
@@ -89,6 +94,7 @@ impl App {
             live: live_reader,
             replicator,
             maintenance,
+            webhooks,
         })
     }
 
@@ -99,6 +105,9 @@ impl App {
         tasks.spawn(self.live.run(ending.clone()));
         tasks.spawn(self.replicator.run(ending.clone()));
         tasks.spawn(self.maintenance.run(ending.clone()));
+        for webhook in self.webhooks {
+            tasks.spawn(webhook.run(ending.clone()));
+        }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));
         let (upkeep, token) = (telemetry::upkeep(shared.metrics.clone()), ending.clone());

@@ -1,5 +1,6 @@
 //! The edge's configuration; `config.default.toml` documents every key.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,6 +27,7 @@ pub struct Config {
     pub orders: OrderLimits,
     pub limits: OpenLimits,
     pub stations: Vec<Station>,
+    pub webhooks: Vec<Webhook>,
     pub log: Log,
     pub queue: Queue,
     pub pickup: Pickup,
@@ -87,6 +89,72 @@ section!(Telemetry {
     filter: String
 });
 
+/// A URL that is called for events; see `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents every key")]
+pub struct Webhook {
+    pub name: String,
+    pub url: String,
+    pub secret: Secret,
+    pub events: Vec<String>,
+    #[serde(default = "ten")]
+    pub timeout_seconds: u64,
+    #[serde(default = "eight")]
+    pub max_attempts: u32,
+    #[serde(default = "sixteen")]
+    pub max_in_flight: usize,
+    #[serde(default = "half_a_second")]
+    pub retry_min_milliseconds: u64,
+    #[serde(default = "ten_minutes")]
+    pub retry_max_seconds: u64,
+}
+
+fn ten() -> u64 {
+    10
+}
+
+fn eight() -> u32 {
+    8
+}
+
+fn sixteen() -> usize {
+    16
+}
+
+fn half_a_second() -> u64 {
+    500
+}
+
+fn ten_minutes() -> u64 {
+    600
+}
+
+impl Webhook {
+    fn check(&self) -> Result<()> {
+        let url = reqwest::Url::parse(&self.url);
+        ensure!(
+            url.is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()),
+            "url: must begin with http:// or https://"
+        );
+        ensure!(
+            sunakku_common::ids::check_code(&self.name).is_ok(),
+            "name: must be a code"
+        );
+        ensure!(
+            !self.secret.expose().is_empty(),
+            "secret: must not be empty"
+        );
+        ensure!(!self.events.is_empty(), "events: must name kinds, or \"*\"");
+        let positive = self.timeout_seconds > 0
+            && self.max_attempts > 0
+            && self.max_in_flight > 0
+            && self.retry_min_milliseconds > 0;
+        ensure!(positive, "numbers: must be positive");
+        Ok(())
+    }
+}
+
 impl Config {
     /// Reads defaults, file and environment.
     pub fn load(file: Option<&Path>) -> Result<Self> {
@@ -103,6 +171,14 @@ impl Config {
             config.log.budget_bytes >= 1_000_000,
             "log.budget_bytes must be at least 1000000: it holds what the hub has not committed"
         );
+        let mut names = HashSet::new();
+        for webhook in &config.webhooks {
+            let name = &webhook.name;
+            webhook
+                .check()
+                .with_context(|| format!("webhooks: \"{name}\""))?;
+            ensure!(names.insert(name), "webhooks: \"{name}\" stands twice");
+        }
         for station in &config.stations {
             let name = &station.name;
             ensure!(

@@ -13,6 +13,7 @@ pub mod queue;
 mod state;
 pub mod store;
 pub mod sync;
+mod webhook;
 
 pub use api::openapi;
 pub use app::App;

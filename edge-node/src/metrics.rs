@@ -44,6 +44,10 @@ pub(crate) const JOBS: &str = "sunakku_queue_jobs_total";
 pub(crate) const PREPARATION: &str = "sunakku_kitchen_preparation_seconds";
 /// By how much orders were ready before or after what was promised.
 pub(crate) const ESTIMATE_ERROR: &str = "sunakku_kitchen_estimate_error_seconds";
+/// Calls of webhooks, by what came of them.
+pub(crate) const WEBHOOK_DELIVERIES: &str = "sunakku_webhook_deliveries_total";
+/// Events that a webhook has still to look at or to deliver.
+pub(crate) const WEBHOOK_LAG: &str = "sunakku_webhook_lag_events";
 /// Connected WebSocket clients.
 pub(crate) const WEBSOCKETS: &str = "sunakku_websocket_connections";
 /// WebSocket clients that were too slow and were dropped.
@@ -103,6 +107,8 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Promised to really ready, by direction"
     );
+    describe_counter!(WEBHOOK_DELIVERIES, "Calls of webhooks, by result");
+    describe_gauge!(WEBHOOK_LAG, "Events that a webhook has still to deliver");
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
     describe_counter!(WEBSOCKETS_DROPPED, "WebSocket clients dropped as too slow");
     describe_gauge!(BUILD_INFO, "Version of this program");

@@ -247,28 +247,46 @@ impl Store {
         Ok(command.query_async::<()>(&mut self.connection()).await?)
     }
 
-    /// How far the queue has been given the log of the present epoch.
-    pub async fn work_cursor(&self, epoch: Epoch) -> Result<u64, StoreError> {
+    /// The epoch and sequence up to which a reader has come; `None` before its first note.
+    pub(crate) async fn cursor_of(&self, reader: &str) -> Result<Option<(Epoch, u64)>, StoreError> {
         let mut command = redis::cmd("HMGET");
         command
-            .arg(self.keys().cursor("work"))
+            .arg(self.keys().cursor(reader))
             .arg("epoch")
             .arg("seq");
-        let (noted, seq): (Option<String>, Option<u64>) =
+        let (epoch, seq): (Option<String>, Option<u64>) =
             command.query_async(&mut self.connection()).await?;
-        let same = noted.is_some_and(|noted| noted == epoch.to_string());
-        Ok(if same { seq.unwrap_or(0) } else { 0 })
+        let epoch = epoch.and_then(|epoch| epoch.parse().ok());
+        Ok(epoch.zip(seq))
+    }
+
+    /// Takes note of how far a reader has come.
+    pub(crate) async fn save_cursor_of(
+        &self,
+        reader: &str,
+        epoch: Epoch,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        let mut command = redis::cmd("HSET");
+        command.arg(self.keys().cursor(reader));
+        command
+            .arg("epoch")
+            .arg(epoch.to_string())
+            .arg("seq")
+            .arg(seq);
+        Ok(command.exec_async(&mut self.connection()).await?)
+    }
+
+    /// How far the queue has been given the log of the present epoch.
+    pub async fn work_cursor(&self, epoch: Epoch) -> Result<u64, StoreError> {
+        let noted = self.cursor_of("work").await?;
+        let same = noted.filter(|(noted, _)| *noted == epoch);
+        Ok(same.map_or(0, |(_, seq)| seq))
     }
 
     /// Notes how far the queue has been given the log.
     pub async fn save_work_cursor(&self, epoch: Epoch, seq: u64) -> Result<(), StoreError> {
-        let mut command = redis::cmd("HSET");
-        command
-            .arg(self.keys().cursor("work"))
-            .arg("epoch")
-            .arg(epoch.to_string());
-        command.arg("seq").arg(seq);
-        Ok(command.query_async::<()>(&mut self.connection()).await?)
+        self.save_cursor_of("work", epoch, seq).await
     }
 
     /// Forgets the log up to a sequence; `chain` is the chain's value after it.

@@ -32,4 +32,5 @@ mod store_log;
 mod tap;
 mod transitions;
 mod waiting;
+mod webhooks;
 mod worker_steps;
