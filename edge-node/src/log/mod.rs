@@ -1,4 +1,4 @@
-//! Readers of the site log: one tailing type, three uses (`live`, `work`, `hub`).
+//! Readers of the site log: one tailing type for all of them.
 
 mod chain;
 mod live;

@@ -108,7 +108,7 @@ async fn numbers_move_over_the_board_as_their_orders_do() {
 async fn an_order_that_nobody_collects_expires_and_a_recalled_one_does_not() {
     let test = start(toml::toml! {
         [pickup]
-        expire_seconds = 2
+        expire_seconds = 5
     })
     .await;
     let recalled = test.placed(&order_of("cola", 1)).await;

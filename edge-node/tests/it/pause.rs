@@ -137,12 +137,13 @@ async fn what_is_urgent_overtakes_a_backlog() {
     assert_cooked_once(&test).await;
     let dealt = dealt(&test).await.split_off(before);
     assert_eq!(dealt.len(), BACKLOG + URGENT);
-    // Sixteen jobs are done at a time, so the last urgent one may end among the first others.
+    // Sixteen jobs are done at a time, and as many may be fetched ahead while the urgent ones are on
+    // their way; so the last urgent one may end among the first others.
     let last_urgent = dealt
         .iter()
         .rposition(|channel| *channel == Channel::Staff)
         .unwrap();
-    assert!(last_urgent < URGENT + 16, "{last_urgent}: {dealt:?}");
+    assert!(last_urgent < URGENT + 32, "{last_urgent}: {dealt:?}");
 }
 
 /// How long each of so many orders took, one after the other; sorted.

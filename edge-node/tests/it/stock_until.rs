@@ -49,7 +49,7 @@ async fn resumed_by(test: &TestSite) -> Vec<String> {
 #[tokio::test]
 async fn a_suspension_ends_by_itself_also_when_its_time_passed_while_the_edge_was_down() {
     let test = TestSite::start().await;
-    let row = suspend(&test, 2).await;
+    let row = suspend(&test, 3_600).await;
     assert_eq!(
         (&row["suspended"], row["suspended_until"].is_string()),
         (&json!(true), true)
@@ -60,6 +60,7 @@ async fn a_suspension_ends_by_itself_also_when_its_time_passed_while_the_edge_wa
         .await
         .unwrap();
     assert_problem(&refused, 409, "out-of-stock");
+    suspend(&test, 1).await;
     wait_until_on_sale(&test).await;
     suspend(&test, 1).await;
     test.site.process().kill().unwrap();
@@ -71,7 +72,7 @@ async fn a_suspension_ends_by_itself_also_when_its_time_passed_while_the_edge_wa
 #[tokio::test]
 async fn whoever_suspends_anew_or_resumes_has_the_last_word() {
     let test = TestSite::start().await;
-    suspend(&test, 1).await;
+    suspend(&test, 4).await;
     // Anew, without an end.
     test.kitchen
         .act("/v1/stock/cake/suspend")
@@ -89,7 +90,7 @@ async fn whoever_suspends_anew_or_resumes_has_the_last_word() {
         .unwrap()
         .expect(200)
         .unwrap();
-    suspend(&test, 1).await;
+    suspend(&test, 4).await;
     let why = json!({ "reason": "mended" });
     let resumed = test
         .kitchen
@@ -102,7 +103,7 @@ async fn whoever_suspends_anew_or_resumes_has_the_last_word() {
         (&json!(false), &Value::Null)
     );
     // Another SKU's time that is over shows that the timer has looked since.
-    let body = json!({ "until": Utc::now() + TimeDelta::seconds(2) });
+    let body = json!({ "until": Utc::now() + TimeDelta::seconds(6) });
     let patty = test
         .kitchen
         .post("/v1/stock/patty/suspend", None, &body)
