@@ -31,6 +31,10 @@ impl Queue {
         let paused = self.inner.store.queue_paused().await?.is_some();
         self.inner.paused.send_if_modified(|known| {
             let changed = *known != paused;
+            if changed && !paused {
+                // Nothing was taken because of the pause, not because the queue is stuck.
+                self.note_taken();
+            }
             *known = paused;
             changed
         });

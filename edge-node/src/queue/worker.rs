@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How often workers without a job look whether nats-server is there; its consumers would only
 /// tell after some missed heartbeats.
 const LOOK_UP: Duration = Duration::from_millis(200);
+/// How long others wait for urgent jobs that are on their way.
+const URGENT_WAIT: Duration = Duration::from_secs(2);
 /// Jobs that are fetched ahead, by lane.
 const AHEAD: usize = 16;
 /// The longest time for which one delayed delivery is asked; longer ones are asked for again.
@@ -66,7 +68,8 @@ impl Queue {
     /// Takes jobs until the queue is paused, or a consumer ends, which it does when its stream or
     /// nats-server is lost.
     async fn take_jobs(&self, running: &TaskTracker) -> Result<(), String> {
-        let (mut high, mut urgent) = self.jobs_of(Lane::High).await?;
+        let (mut high, any) = self.jobs_of(Lane::High).await?;
+        let mut urgent = wait_until(any);
         let (mut later, _) = self.jobs_of(Lane::Later).await?;
         let (mut normal, _) = self.jobs_of(Lane::Normal).await?;
         self.inner.working.store(true, Ordering::Relaxed);
@@ -77,14 +80,13 @@ impl Queue {
                 biased;
                 () = self.until_paused(true) => break,
                 next = high.next() => {
-                    urgent = next.as_ref().is_some_and(more_to_come);
+                    urgent = wait_until(next.as_ref().is_some_and(more_to_come));
                     next
                 }
                 next = later.next() => next,
                 // What is urgent and on its way here is waited for.
-                next = normal.next(), if !urgent => next,
+                next = normal.next(), if urgent <= Instant::now() => next,
                 () = tokio::time::sleep(LOOK_UP) => {
-                    urgent = false;
                     if self.is_connected() {
                         continue;
                     }
@@ -126,17 +128,19 @@ impl Queue {
     ) -> Result<(), String> {
         let message = next.ok_or("a consumer ended")?;
         let message = message.map_err(|error| error.to_string())?;
-        *self
-            .inner
-            .taken_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.note_taken();
         let queue = self.clone();
         running.spawn(async move {
             queue.handle(message).await;
             drop(slot);
         });
         Ok(())
+    }
+
+    /// A job was taken from the queue now.
+    pub(super) fn note_taken(&self) {
+        let taken_at = self.inner.taken_at.lock();
+        *taken_at.unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     async fn handle(&self, message: Message) {
@@ -258,6 +262,12 @@ impl Queue {
         }
         Ok(())
     }
+}
+
+/// Until when others wait, if there are urgent jobs on their way.
+fn wait_until(any: bool) -> Instant {
+    let now = Instant::now();
+    if any { now + URGENT_WAIT } else { now }
 }
 
 /// Whether the lane has more after this one.

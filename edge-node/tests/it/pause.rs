@@ -133,6 +133,17 @@ async fn what_is_urgent_overtakes_a_backlog() {
         placed.expect(201).unwrap();
     }
     wait_for_backlog(&test, (BACKLOG + URGENT) as u64).await;
+    // So long that the reconciler wonders; the pause is no reason to do anything without the queue.
+    wait_for("the backlog to grow old", LIMIT, async || {
+        let oldest = queue(&test).await["oldest_seconds"].as_u64();
+        if Some(10) <= oldest {
+            Ok(())
+        } else {
+            Err(format!("{oldest:?}"))
+        }
+    })
+    .await
+    .unwrap();
     switch(&test, "resume").await;
     assert_cooked_once(&test).await;
     let dealt = dealt(&test).await.split_off(before);
