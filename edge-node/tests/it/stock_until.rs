@@ -60,9 +60,9 @@ async fn a_suspension_ends_by_itself_also_when_its_time_passed_while_the_edge_wa
         .await
         .unwrap();
     assert_problem(&refused, 409, "out-of-stock");
-    suspend(&test, 1).await;
+    suspend(&test, 3).await;
     wait_until_on_sale(&test).await;
-    suspend(&test, 1).await;
+    suspend(&test, 3).await;
     test.site.process().kill().unwrap();
     test.site.restart().await.unwrap();
     wait_until_on_sale(&test).await;
@@ -72,7 +72,7 @@ async fn a_suspension_ends_by_itself_also_when_its_time_passed_while_the_edge_wa
 #[tokio::test]
 async fn whoever_suspends_anew_or_resumes_has_the_last_word() {
     let test = TestSite::start().await;
-    suspend(&test, 4).await;
+    suspend(&test, 8).await;
     // Anew, without an end.
     test.kitchen
         .act("/v1/stock/cake/suspend")
@@ -90,7 +90,7 @@ async fn whoever_suspends_anew_or_resumes_has_the_last_word() {
         .unwrap()
         .expect(200)
         .unwrap();
-    suspend(&test, 4).await;
+    suspend(&test, 8).await;
     let why = json!({ "reason": "mended" });
     let resumed = test
         .kitchen
@@ -103,7 +103,7 @@ async fn whoever_suspends_anew_or_resumes_has_the_last_word() {
         (&json!(false), &Value::Null)
     );
     // Another SKU's time that is over shows that the timer has looked since.
-    let body = json!({ "until": Utc::now() + TimeDelta::seconds(6) });
+    let body = json!({ "until": Utc::now() + TimeDelta::seconds(10) });
     let patty = test
         .kitchen
         .post("/v1/stock/patty/suspend", None, &body)
