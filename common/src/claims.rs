@@ -199,6 +199,11 @@ impl Verifier {
         })
     }
 
+    /// The audience whose tokens are believed.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
     /// What the token says, when it can be believed.
     pub fn verify(&self, token: &str) -> Result<Claims, Distrust> {
         if token.len() > MAX_TOKEN_BYTES {

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::claims::{Claims, Distrust, Role, Verifier};
+use crate::cookie;
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::telemetry::{HTTP_DURATION, HTTP_REQUESTS};
 use crate::text::Languages;
@@ -145,8 +146,12 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers).ok_or(Distrust::Missing)?;
-        Ok(Self(Arc::<Verifier>::from_ref(state).verify(token)?))
+        let verifier = Arc::<Verifier>::from_ref(state);
+        let token = match bearer(&parts.headers) {
+            Some(token) => Some(token),
+            None => cookie::token(&parts.method, &parts.headers, verifier.audience())?,
+        };
+        Ok(Self(verifier.verify(token.ok_or(Distrust::Missing)?)?))
     }
 }
 

@@ -2,13 +2,15 @@
 //! stock, events and their hash chain, the append protocol, subjects, claims, problems.
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
-//! their arguments, so that they can be tested without servers. [`http`], [`config`] and
-//! [`telemetry`] hold the few pieces of plumbing that both binaries share.
+//! their arguments, so that they can be tested without servers. [`http`], [`assets`],
+//! [`cookie`], [`config`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
 
+pub mod assets;
 pub mod business_day;
 pub mod chain;
 pub mod claims;
 pub mod config;
+pub mod cookie;
 pub mod event;
 pub mod http;
 pub mod ids;

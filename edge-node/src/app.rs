@@ -22,6 +22,7 @@ use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
 use crate::menu::MenuSnapshot;
 use crate::queue::Queue;
+use crate::screens::ConnectedScreens;
 use crate::state::{AppState, Shared};
 use crate::store::Store;
 use crate::sync::Replicator;
@@ -79,6 +80,7 @@ impl App {
             verifier: Arc::new(verifier),
             password_checks: Semaphore::new(2),
             websockets: Arc::new(Semaphore::new(config.http.max_websockets)),
+            screens: ConnectedScreens::default(),
             metrics,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

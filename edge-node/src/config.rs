@@ -31,6 +31,7 @@ pub struct Config {
     pub log: Log,
     pub queue: Queue,
     pub pickup: Pickup,
+    pub screens: Screens,
     pub identity: Identity,
     pub telemetry: Telemetry,
 }
@@ -47,6 +48,7 @@ macro_rules! section {
 
 section!(Site {
     id: SiteId,
+    name: String,
     time_zone: Tz,
     business_day_starts: NaiveTime
 });
@@ -82,12 +84,26 @@ section!(Identity {
     key_file: PathBuf,
     hub_public_key: String,
     session_seconds: i64,
+    code_seconds: u64,
+    screen_seconds: i64,
+    secure_cookies: bool,
     users: Vec<User>,
 });
 section!(Telemetry {
     format: LogFormat,
     filter: String
 });
+
+/// What screens go by; see `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents every key")]
+pub struct Screens {
+    pub soon_late_seconds: u32,
+    pub late_seconds: u32,
+    pub idle_seconds: u32,
+    pub pay_at_pickup: bool,
+}
 
 /// A URL that is called for events; see `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -166,6 +182,19 @@ impl Config {
         ensure!(
             config.identity.session_seconds > 0,
             "identity.session_seconds must be positive"
+        );
+        let identity = &config.identity;
+        ensure!(
+            identity.code_seconds > 0 && identity.screen_seconds > 0,
+            "identity.code_seconds and identity.screen_seconds must be positive"
+        );
+        ensure!(
+            config.screens.soon_late_seconds <= config.screens.late_seconds,
+            "screens.soon_late_seconds must not be after screens.late_seconds"
+        );
+        ensure!(
+            config.screens.idle_seconds > 0,
+            "screens.idle_seconds must be positive"
         );
         ensure!(
             config.log.budget_bytes >= 1_000_000,

@@ -10,9 +10,11 @@ mod maintenance;
 mod menu;
 mod metrics;
 pub mod queue;
+mod screens;
 mod state;
 pub mod store;
 pub mod sync;
+mod ui;
 mod webhook;
 
 pub use api::openapi;

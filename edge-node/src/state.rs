@@ -15,6 +15,7 @@ use crate::kitchen::Kitchen;
 use crate::log::Live;
 use crate::menu::MenuSnapshot;
 use crate::queue::Queue;
+use crate::screens::ConnectedScreens;
 use crate::store::{OrderCounts, Store};
 use crate::sync::SyncStatus;
 
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     /// Password checks at one time: each takes 19 MiB and a core.
     pub(crate) password_checks: Semaphore,
     pub(crate) websockets: Arc<Semaphore>,
+    pub(crate) screens: ConnectedScreens,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sunakku_common::claims::Role;
+use sunakku_common::cookie;
 use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Query};
 use sunakku_common::ids::Epoch;
@@ -21,6 +23,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::shared::SITE;
 use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
 use crate::metrics as names;
+use crate::screens::Connected;
 use crate::state::AppState;
 use crate::store::{OrderFilter, StoreError, TicketFilter};
 
@@ -54,7 +57,7 @@ pub(super) struct Wanted {
 /// `type` is `snapshot`, `stock`, `order`, `ticket`, `menu`, `sync` or `beat`. The frames of one
 /// event have its sequence and come together; a beat tells the last sequence of which all was
 /// sent. The token comes as `Authorization: Bearer`, or as subprotocols
-/// `sunakku.v1, bearer.<token>`.
+/// `sunakku.v1, bearer.<token>`; a page with a cookie names its screen: `sunakku.v1, screen.kitchen`.
 #[utoipa::path(
     get, path = "/v1/live", tag = "live", params(Wanted),
     responses(
@@ -66,6 +69,7 @@ pub(super) struct Wanted {
 pub(super) async fn live(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     Query(wanted): Query<Wanted>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -84,6 +88,17 @@ pub(super) async fn live(
         )
     })?;
     let token = state.inner.tasks.token();
+    let presence = state.inner.screens.enter(Connected {
+        screen: cookie::screen_name(&headers).map(str::to_owned),
+        topics: wanted
+            .topics
+            .split(',')
+            .map(|name| name.trim().to_owned())
+            .collect(),
+        name: caller.0.sub,
+        role: caller.0.role,
+        since: state.inner.store.now(),
+    });
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .protocols(["sunakku.v1"])
@@ -101,7 +116,7 @@ pub(super) async fn live(
             .serve(wanted)
             .await;
             metrics::gauge!(names::WEBSOCKETS).decrement(1.0);
-            drop((slot, token));
+            drop((slot, token, presence));
         }))
 }
 
@@ -329,6 +344,8 @@ impl AppState {
                         let mut row = serde_json::to_value(&ticket.details)?;
                         row["state"] = json!(ticket.state);
                         row["done_lines"] = json!(ticket.done_lines);
+                        row["cooking_at"] = json!(ticket.cooking_at);
+                        row["done_at"] = json!(ticket.done_at);
                         row["needs_confirmation"] = json!(ticket.needs_confirmation);
                         row["reason"] = json!(ticket.reason);
                         rows.push(row);

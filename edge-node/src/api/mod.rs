@@ -2,6 +2,7 @@
 
 mod board;
 mod counts;
+mod devices;
 mod health;
 mod live;
 mod menu;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use sunakku_common::http::{measure, panicked, refuse_long_bodies, unknown_method, unknown_path};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
@@ -33,6 +35,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::state::AppState;
+use crate::ui;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,7 +52,13 @@ struct Document;
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         // For everyone.
-        .routes(routes!(session::sign_in))
+        .routes(routes!(ui::kiosk))
+        .routes(routes!(ui::kitchen))
+        .routes(routes!(ui::pickup))
+        .routes(routes!(ui::ops))
+        .routes(routes!(session::sign_in, session::cookie::who))
+        .routes(routes!(session::code::redeem))
+        .routes(routes!(session::cookie::set, session::cookie::clear))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
@@ -83,6 +92,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(queue::retry))
         .routes(routes!(queue::discard))
         .routes(routes!(sync::status))
+        .routes(routes!(devices::list))
+        .routes(routes!(session::code::make))
 }
 
 /// The OpenAPI document of this API.
@@ -121,6 +132,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(http.max_body_bytes));
     let (router, _document) = routes().split_for_parts();
     router
+        .route("/ui/{version}/{*path}", get(ui::part))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)

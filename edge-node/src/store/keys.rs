@@ -143,6 +143,11 @@ impl Keys {
         self.key(&format!("starts:{job}"))
     }
 
+    /// String: who a screen becomes by a sign-in code, as JSON; by the code's digest. Runs out.
+    pub(crate) fn code(&self, digest: &str) -> String {
+        self.key(&format!("code:{digest}"))
+    }
+
     /// Hash: how far a reader of the log has come.
     pub(crate) fn cursor(&self, reader: &str) -> String {
         self.key(&format!("cursor:{reader}"))

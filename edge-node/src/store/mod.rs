@@ -5,6 +5,7 @@
 //! is therefore always whole. A command whose answer was lost is *ambiguous*, never failed: it is
 //! sent again with the same key, and each script knows the keys that it has served.
 
+mod codes;
 mod durability;
 mod epochs;
 mod error;
@@ -31,6 +32,7 @@ use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::menu::Seed;
 use tokio::time::Instant;
 
+pub use codes::Grant;
 pub use durability::Unsafe;
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;

@@ -10,7 +10,10 @@ use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
 /// What a kiosk may do, beside what everyone may.
-const KIOSK: [(&str, &str); 7] = [
+const KIOSK: [(&str, &str); 10] = [
+    ("get", "/v1/session"),
+    ("post", "/v1/session/cookie"),
+    ("delete", "/v1/session/cookie"),
     ("get", "/v1/menu"),
     ("post", "/v1/orders"),
     ("get", "/v1/orders/{id}"),
@@ -20,14 +23,24 @@ const KIOSK: [(&str, &str); 7] = [
     ("get", "/v1/board"),
 ];
 /// Open on this machine without a token.
-const OPEN: [(&str, &str); 4] = [
+const OPEN: [(&str, &str); 9] = [
+    ("get", "/"),
+    ("get", "/kitchen"),
+    ("get", "/pickup"),
+    ("get", "/ops"),
     ("post", "/v1/session"),
+    ("post", "/v1/session/code"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
 ];
 /// What the role for metrics may see of a site.
-const SRE: [(&str, &str); 1] = [("get", "/v1/sync")];
+const SRE: [(&str, &str); 4] = [
+    ("get", "/v1/sync"),
+    ("get", "/v1/session"),
+    ("post", "/v1/session/cookie"),
+    ("delete", "/v1/session/cookie"),
+];
 
 /// Every route of the document but the open ones: method and path template.
 async fn routes(test: &TestSite) -> Vec<(String, String)> {

@@ -1,4 +1,7 @@
-//! Sign-in of people and devices that are known at this site.
+//! Sign-in of people and devices that are known at this site; `code.rs` and `cookie.rs` sign screens in.
+
+pub(in crate::api) mod code;
+pub(in crate::api) mod cookie;
 
 use axum::extract::State;
 use chrono::Utc;

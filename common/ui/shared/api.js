@@ -1,0 +1,93 @@
+// Calls to the API that served the page. The cookie of this screen signs them; its name goes along
+// in a header that no foreign page can send.
+
+/** @typedef {{type: string, title: string, status: number, detail: string, [member: string]: any}} Problem */
+/** @typedef {{status: number, body: any, headers: Headers}} Answer */
+
+/** How long a call may take before its answer counts as lost, milliseconds. */
+const TIMEOUT_MS = 10_000;
+
+/** No answer came: what was asked may or may not have been done. */
+export class Lost extends Error {}
+
+/** @type {{screen: string, language: string}} */
+export const caller = { screen: '', language: 'en' };
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: unknown, key?: string, etag?: string}} [options]
+ * @returns {Promise<Answer>}
+ */
+export async function call(method, path, { body, key, etag } = {}) {
+  /** @type {Record<string, string>} */
+  const headers = { 'x-sunakku-screen': caller.screen, 'accept-language': caller.language };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (key) headers['idempotency-key'] = key;
+  if (etag) headers['if-none-match'] = etag;
+  let response;
+  let parsed = null;
+  try {
+    response = await fetch(path, {
+      method, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error',
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (response.status !== 204 && response.status !== 304) parsed = await response.json();
+  } catch (error) {
+    throw new Lost(String(error));
+  }
+  return { status: response.status, body: parsed, headers: response.headers };
+}
+
+/**
+ * A call that is sent again under one key until it is answered, so that it happens once.
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} body
+ * @param {{key?: string, tries?: number}} [options]
+ * @returns {Promise<Answer>}
+ */
+export async function act(method, path, body, { key = crypto.randomUUID(), tries = 4 } = {}) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const answer = await call(method, path, { body, key });
+      if (answer.status < 500 || attempt >= tries) return answer;
+    } catch (error) {
+      if (attempt >= tries) throw error;
+    }
+    await pause(Math.min(250 * 2 ** attempt, 2_000));
+  }
+}
+
+/**
+ * Every entry of a list.
+ * @param {string} path
+ * @returns {Promise<any[]>}
+ */
+export async function all(path) {
+  const rows = [];
+  let after = null;
+  do {
+    const joint = path.includes('?') ? '&' : '?';
+    const more = after === null ? '' : `&after=${encodeURIComponent(after)}`;
+    const { status, body } = await call('GET', `${path}${joint}limit=200${more}`);
+    if (status !== 200) throw new Lost(`${path}: ${status}`);
+    rows.push(...body.items);
+    after = body.next;
+  } while (after !== null);
+  return rows;
+}
+
+/**
+ * The last part of a problem's type.
+ * @param {Answer} answer
+ */
+export function slug(answer) {
+  return String(answer.body?.type ?? '').split(':').at(-1) ?? '';
+}
+
+/** @param {number} milliseconds */
+export function pause(milliseconds) {
+  return new Promise((done) => { setTimeout(done, milliseconds); });
+}

@@ -1,0 +1,101 @@
+// The live connection: frames as they happen, and the truth about whether they still come.
+// A beat comes every two seconds; a screen that misses it says so within five. It resumes from the
+// last sequence of which it was told that everything was sent.
+import { call, caller, Lost } from './api.js';
+import { signal } from './ui.js';
+
+/** @typedef {{type: string, seq: number, at: string, data: any}} Frame */
+
+/** Silence after which the connection counts as gone: two beats, and no more than five seconds. */
+const STALE_MS = 4_400;
+const LOOK_MS = 200;
+const RETRY_MIN_MS = 250;
+const RETRY_MAX_MS = 3_000;
+
+/**
+ * @param {{topics: string, onFrame: (frame: Frame) => void, onSignedOut?: () => void}} options
+ */
+export function follow({ topics, onFrame, onSignedOut }) {
+  /** Whether what the page shows is up to date. */
+  const fresh = signal(false);
+  /** Since when it is not (milliseconds since 1970); null while it is. */
+  const staleSince = signal(/** @type {number | null} */ (Date.now()));
+  /** @type {WebSocket | null} */
+  let socket = null;
+  /** @type {{seq: number, epoch: string} | null} */
+  let place = null;
+  let heard = performance.now();
+  let retry = RETRY_MIN_MS;
+
+  function connect() {
+    const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+    const from = place ? `&from=${place.seq}&epoch=${place.epoch}` : '';
+    const opened = new WebSocket(`${scheme}://${location.host}/v1/live?topics=${topics}${from}`,
+      ['sunakku.v1', `screen.${caller.screen}`]);
+    socket = opened;
+    heard = performance.now();
+    opened.onmessage = ({ data }) => {
+      if (opened === socket) hear(JSON.parse(data));
+    };
+    opened.onclose = () => {
+      if (opened === socket) lose();
+    };
+  }
+
+  /** @param {Frame} frame */
+  function hear(frame) {
+    heard = performance.now();
+    retry = RETRY_MIN_MS;
+    if (frame.type === 'snapshot' || frame.type === 'beat') {
+      place = { seq: frame.seq, epoch: frame.data.epoch };
+      fresh.value = true;
+      staleSince.value = null;
+    }
+    if (frame.type !== 'beat') onFrame(frame);
+  }
+
+  function lose() {
+    const lost = socket;
+    socket = null;
+    lost?.close();
+    setTimeout(again, retry * (0.75 + Math.random() / 2));
+    retry = Math.min(2 * retry, RETRY_MAX_MS);
+  }
+
+  /** A browser does not tell why a WebSocket was refused, so the API is asked first. */
+  async function again() {
+    try {
+      const answer = await call('GET', '/v1/session');
+      if (answer.status === 401) {
+        onSignedOut?.();
+        return;
+      }
+      await reloadIfNew();
+      connect();
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      lose();
+    }
+  }
+
+  setInterval(() => {
+    if (performance.now() - heard < STALE_MS) return;
+    fresh.value = false;
+    staleSince.value ??= Date.now();
+    if (socket) lose();
+  }, LOOK_MS);
+  connect();
+  return { fresh, staleSince };
+}
+
+/** Set by a page while it must not be reloaded, such as in the middle of an order. */
+export const busy = { value: () => false };
+
+/** After an update of the server the page's own parts are old: it is loaded again. */
+async function reloadIfNew() {
+  const mine = document.querySelector('meta[name="version"]')?.getAttribute('content');
+  const page = await fetch(location.pathname, { cache: 'no-store', signal: AbortSignal.timeout(5_000) })
+    .then((answer) => (answer.ok ? answer.text() : ''), () => '');
+  const theirs = /name="version" content="([0-9a-f]+)"/.exec(page)?.[1];
+  if (mine && theirs && mine !== theirs && !busy.value()) location.reload();
+}

@@ -1,0 +1,186 @@
+// How a screen signs in: by a code in the page's fragment that works once, by typing one, or by name and
+// password. What it gets is a cookie that no script can read.
+import { act, call, caller, Lost, pause, slug } from './api.js';
+import { html, Icon, Logo, signal, useState } from './ui.js';
+import { learn, t } from './words.js';
+
+learn({
+  en: {
+    'sign-in.title': 'Sign this screen in',
+    'sign-in.lead': 'Ask the site manager for a code: Operations, Devices.',
+    'sign-in.code': 'Code',
+    'sign-in.user': 'Name',
+    'sign-in.password': 'Password',
+    'sign-in.go': 'Sign in',
+    'sign-in.by-code': 'Use a code',
+    'sign-in.by-password': 'Use name and password',
+    'sign-in.unknown-code': 'That code was used before, has run out or was mistyped. Ask for a new one.',
+    'sign-in.wrong-credentials': 'Name or password is wrong.',
+    'sign-in.lost': 'No answer. Try again in a moment.',
+    'sign-in.role': 'That sign-in may not use this screen.',
+    'sign-in.waiting': 'Connecting',
+  },
+  ja: {
+    'sign-in.title': 'この画面にサインイン',
+    'sign-in.lead': 'コードは店舗の管理者にお尋ねください。',
+    'sign-in.code': 'コード',
+    'sign-in.user': '名前',
+    'sign-in.password': 'パスワード',
+    'sign-in.go': 'サインイン',
+    'sign-in.by-code': 'コードを使う',
+    'sign-in.by-password': '名前とパスワードを使う',
+    'sign-in.unknown-code': 'コードが正しくないか、期限切れです。新しいコードをお求めください。',
+    'sign-in.wrong-credentials': '名前またはパスワードが違います。',
+    'sign-in.lost': '応答がありません。しばらくしてからお試しください。',
+    'sign-in.role': 'このサインインではこの画面を使えません。',
+    'sign-in.waiting': '接続しています',
+  },
+});
+
+/**
+ * @typedef {object} Session
+ * @property {string} name
+ * @property {string} role
+ * @property {number} expires_in
+ * @property {{id: string, name: string, time_zone: string}} site
+ * @property {{soon_late_seconds: number, late_seconds: number, idle_seconds: number, pay_at_pickup: boolean}} screens
+ */
+
+/** Longest time between two renewals, milliseconds. */
+const RENEW_MAX_MS = 6 * 3_600_000;
+
+/** Who is signed in; `undefined` while that is not known, null for nobody. */
+export const session = signal(/** @type {Session | null | undefined} */ (undefined));
+/** Why the last try did not work: a key of the words. */
+const trouble = signal('');
+/** Roles that the page is for. */
+let roles = /** @type {string[]} */ ([]);
+let renewal = 0;
+
+/**
+ * Finds out who is signed in, by the code in the fragment if there is one.
+ * @param {{screen: string, roles: string[]}} page
+ */
+export async function begin(page) {
+  caller.screen = page.screen;
+  roles = page.roles;
+  const code = new URLSearchParams(location.hash.slice(1)).get('code');
+  if (code) {
+    history.replaceState(null, '', location.pathname + location.search);
+    await redeem(code);
+  }
+  await look();
+}
+
+/** Nobody is signed in any more. */
+export function signedOut() {
+  session.value = null;
+}
+
+/** Asks who is signed in until there is an answer. */
+async function look() {
+  for (;;) {
+    try {
+      const { status, body } = await call('GET', '/v1/session');
+      if (status === 200) {
+        const fits = roles.includes(body.role) || body.role === 'admin';
+        if (!fits) trouble.value = 'sign-in.role';
+        session.value = fits ? body : null;
+        if (fits) renewLater(body.expires_in);
+        return;
+      }
+      if (status === 401 || status === 403) {
+        session.value = null;
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+    }
+    await pause(1_000);
+  }
+}
+
+/** @param {number} seconds that the sign-in is still good for */
+function renewLater(seconds) {
+  clearTimeout(renewal);
+  renewal = setTimeout(async () => {
+    try {
+      const answer = await act('POST', '/v1/session/cookie', { screen: caller.screen });
+      if (answer.status === 401) signedOut();
+      else renewLater(answer.status === 200 ? answer.body.expires_in : seconds / 2);
+    } catch {
+      renewLater(seconds / 2);
+    }
+  }, Math.min(seconds * 500, RENEW_MAX_MS));
+}
+
+/** @param {string} code */
+async function redeem(code) {
+  try {
+    const answer = await call('POST', '/v1/session/code', { body: { code, screen: caller.screen } });
+    trouble.value = answer.status === 200 ? '' : `sign-in.${slug(answer)}`;
+  } catch {
+    trouble.value = 'sign-in.lost';
+  }
+}
+
+/**
+ * @param {string} user
+ * @param {string} password
+ */
+async function byPassword(user, password) {
+  try {
+    const answer = await call('POST', '/v1/session', { body: { user, password } });
+    if (answer.status !== 200) {
+      trouble.value = `sign-in.${slug(answer)}`;
+      return;
+    }
+    // The token goes straight into the cookie; the page keeps none.
+    const kept = await fetch('/v1/session/cookie', {
+      method: 'POST', body: JSON.stringify({ screen: caller.screen }),
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${answer.body.access_token}` },
+    });
+    trouble.value = kept.ok ? '' : 'sign-in.lost';
+  } catch {
+    trouble.value = 'sign-in.lost';
+  }
+}
+
+/** Takes the cookie away. */
+export async function signOut() {
+  await act('DELETE', '/v1/session/cookie', undefined);
+  signedOut();
+}
+
+/** The panel that stands in for the page while nobody is signed in. */
+export function SignIn() {
+  const [password, setPassword] = useState(roles[0] === 'manager');
+  const [working, setWorking] = useState(false);
+  if (session.value === undefined) {
+    return html`<main class="sign-in"><div><${Logo} /><h1>${t('sign-in.waiting')}</h1></div></main>`;
+  }
+  /** @param {SubmitEvent} event */
+  const submit = async (event) => {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const field = (/** @type {string} */ name) => String(form.get(name) ?? '').trim();
+    setWorking(true);
+    if (password) await byPassword(field('user'), field('password'));
+    else await redeem(field('code'));
+    if (!trouble.value) await look();
+    setWorking(false);
+  };
+  return html`<main class="sign-in"><form onSubmit=${submit}>
+    <${Logo} />
+    <h1>${t('sign-in.title')}</h1>
+    ${password ? html`
+      <label>${t('sign-in.user')}<input name="user" autocomplete="username" required /></label>
+      <label>${t('sign-in.password')}<input name="password" type="password" autocomplete="current-password" required /></label>` : html`
+      <p class="mid">${t('sign-in.lead')}</p>
+      <label>${t('sign-in.code')}<input name="code" autocomplete="one-time-code" autocapitalize="characters" spellcheck=${false} required /></label>`}
+    <p class="err" role="alert">${trouble.value && html`<${Icon} name="octagon-alert" />${t(trouble.value)}`}</p>
+    <button class="btn brand" disabled=${working} aria-busy=${working}>${t('sign-in.go')}</button>
+    <button class="btn ghost" type="button" onClick=${() => setPassword(!password)}>
+      ${t(password ? 'sign-in.by-code' : 'sign-in.by-password')}</button>
+  </form></main>`;
+}

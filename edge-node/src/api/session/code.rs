@@ -1,0 +1,174 @@
+//! Sign-in of screens by codes that work once.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::TimeDelta;
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+use sunakku_common::claims::Role;
+use sunakku_common::http::{Caller, Json};
+use sunakku_common::ids::check_code;
+use sunakku_common::problem::Problem;
+
+use super::cookie::{check_screen, signed_in};
+use crate::state::AppState;
+use crate::store::Grant;
+
+/// Roles that a screen can have.
+const SCREENS: [Role; 3] = [Role::Kiosk, Role::Kitchen, Role::Manager];
+/// What a code is written in: no letter looks like a digit or another letter (Crockford's base 32).
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Characters of a code, five bits each: 80 bits cannot be guessed within its life.
+const LENGTH: usize = 16;
+
+/// The body of `POST /v1/session/codes`.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct NewCode {
+    /// What the screen may do: `kiosk`, `kitchen` or `manager`.
+    role: Role,
+    /// Name of the device, 1 to 64 letters, digits, `.`, `_`, `:` or `-`. A kiosk sees the orders
+    /// that were placed under its name.
+    name: String,
+}
+
+/// A code.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(in crate::api) struct Code {
+    /// Works once. A page takes it as its fragment (`/kitchen#code=…`), which browsers do not send.
+    code: String,
+    /// Seconds that it is good for.
+    expires_in: u64,
+    name: String,
+    role: Role,
+}
+
+/// Make a code that signs one screen in.
+#[utoipa::path(
+    post, path = "/v1/session/codes", tag = "session", request_body = NewCode,
+    responses(
+        (status = 201, body = Code), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(in crate::api) async fn make(
+    State(state): State<AppState>,
+    caller: Caller,
+    body: Result<Json<NewCode>, Problem>,
+) -> Result<(StatusCode, Json<Code>), Problem> {
+    caller.require(&[Role::Manager])?;
+    let Json(NewCode { role, name }) = body?;
+    if !SCREENS.contains(&role) {
+        let detail = "role: kiosk, kitchen or manager";
+        return Err(Problem::unprocessable("invalid-body", detail));
+    }
+    check_code(&name)
+        .map_err(|error| Problem::unprocessable("invalid-body", format!("name: {error}")))?;
+    let (code, life) = (random(), state.inner.config.identity.code_seconds);
+    let grant = Grant { name, role };
+    let store = &state.inner.store;
+    store
+        .keep_code(&code, &grant, Duration::from_secs(life))
+        .await?;
+    tracing::info!(by = caller.0.sub, device = grant.name, %role, "a sign-in code was made");
+    let Grant { name, role } = grant;
+    let code = grouped(&code);
+    let expires_in = life;
+    Ok((
+        StatusCode::CREATED,
+        Json(Code {
+            code,
+            expires_in,
+            name,
+            role,
+        }),
+    ))
+}
+
+/// The body of `POST /v1/session/code`.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Redeem {
+    /// As it was shown; hyphens, spaces and small letters do not matter.
+    code: String,
+    /// The page that signs in, 1 to 16 of a-z: `kiosk`, `kitchen`, `pickup`, `ops`.
+    screen: String,
+}
+
+/// Sign a screen in by a code, which works once. The answer sets a cookie that is good for the
+/// site's own pages alone, and that no script can read.
+#[utoipa::path(
+    post, path = "/v1/session/code", tag = "session", security(()), request_body = Redeem,
+    responses(
+        (status = 200, body = super::cookie::SignedIn),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(in crate::api) async fn redeem(
+    State(state): State<AppState>,
+    body: Result<Json<Redeem>, Problem>,
+) -> Result<Response, Problem> {
+    let Json(Redeem { code, screen }) = body?;
+    check_screen(&screen)?;
+    let grant = state.inner.store.take_code(&plain(&code)).await?;
+    let Some(Grant { name, role }) = grant else {
+        tracing::info!(screen, "a sign-in code was refused");
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "unknown-code",
+            "The code was used before, has run out or was mistyped. Ask the site's manager for a new one.",
+        ));
+    };
+    tracing::info!(device = name, %role, screen, "a screen signed in");
+    let life = TimeDelta::seconds(state.inner.config.identity.screen_seconds);
+    signed_in(&state, &name, role, &screen, life)
+}
+
+fn random() -> String {
+    let mut source = rand::rng();
+    let one = |_| char::from(ALPHABET[source.random_range(0..ALPHABET.len())]);
+    (0..LENGTH).map(one).collect()
+}
+
+/// As people read it: four groups of four.
+fn grouped(code: &str) -> String {
+    let letters: Vec<char> = code.chars().collect();
+    let groups = letters
+        .chunks(4)
+        .map(|group| group.iter().collect::<String>());
+    groups.collect::<Vec<_>>().join("-")
+}
+
+/// As it is kept, from what people typed.
+fn plain(typed: &str) -> String {
+    let letters = typed
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(2 * LENGTH);
+    letters
+        .map(|letter| match letter.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_survives_being_read_out() {
+        let code = random();
+        assert_eq!(code.len(), LENGTH);
+        assert_eq!(plain(&grouped(&code)), code);
+        assert_eq!(plain(&grouped(&code).to_lowercase()), code);
+        assert_eq!(plain("o0-iIlL 1"), "0011111");
+        assert_ne!(random(), code);
+    }
+}

@@ -1,0 +1,161 @@
+//! Cookies of screens: who is signed in, for longer, and no more.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sunakku_common::claims::{Role, site_audience};
+use sunakku_common::cookie;
+use sunakku_common::http::{Caller, Json};
+use sunakku_common::problem::Problem;
+
+use crate::config::Screens;
+use crate::state::AppState;
+
+/// Who a screen is signed in as.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(in crate::api) struct SignedIn {
+    name: String,
+    role: Role,
+    /// Seconds that the sign-in is good for, from now on.
+    expires_in: i64,
+}
+
+/// Who calls, and what its page needs to know of the site.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(in crate::api) struct Who {
+    #[serde(flatten)]
+    signed_in: SignedIn,
+    site: SiteAnswer,
+    screens: Screens,
+}
+
+/// The site, as screens show it.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+struct SiteAnswer {
+    id: String,
+    /// Name for guests.
+    name: String,
+    /// IANA name.
+    time_zone: String,
+}
+
+/// The body of `POST /v1/session/cookie`.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct NewCookie {
+    /// The page that signs in, 1 to 16 of a-z: `kiosk`, `kitchen`, `pickup`, `ops`.
+    screen: String,
+}
+
+/// Who calls, and what its page needs to know of the site.
+#[utoipa::path(
+    get, path = "/v1/session", tag = "session",
+    responses((status = 200, body = Who), (status = 401, body = Problem), (status = 403, body = Problem))
+)]
+pub(in crate::api) async fn who(
+    State(state): State<AppState>,
+    Caller(claims): Caller,
+) -> Json<Who> {
+    let config = &state.inner.config;
+    let site = &config.site;
+    let name = if site.name.is_empty() {
+        site.id.to_string()
+    } else {
+        site.name.clone()
+    };
+    Json(Who {
+        signed_in: SignedIn {
+            name: claims.sub,
+            role: claims.role,
+            expires_in: (claims.exp - Utc::now().timestamp()).max(0),
+        },
+        site: SiteAnswer {
+            id: site.id.to_string(),
+            name,
+            time_zone: site.time_zone.name().to_owned(),
+        },
+        screens: config.screens.clone(),
+    })
+}
+
+/// Put a token into a screen's cookie. Called by that cookie, it signs the screen in for as long
+/// again as the first time, so that one that is in use stays signed in.
+#[utoipa::path(
+    post, path = "/v1/session/cookie", tag = "session", request_body = NewCookie,
+    responses(
+        (status = 200, body = SignedIn), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 422, body = Problem),
+    )
+)]
+pub(in crate::api) async fn set(
+    State(state): State<AppState>,
+    Caller(claims): Caller,
+    body: Result<Json<NewCookie>, Problem>,
+) -> Result<Response, Problem> {
+    let Json(NewCookie { screen }) = body?;
+    check_screen(&screen)?;
+    let longest = state.inner.config.identity.screen_seconds;
+    let life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
+    signed_in(&state, &claims.sub, claims.role, &screen, life)
+}
+
+/// Sign a screen out: its cookie is taken away.
+#[utoipa::path(
+    delete, path = "/v1/session/cookie", tag = "session",
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem))
+)]
+pub(in crate::api) async fn clear(
+    State(state): State<AppState>,
+    _caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let config = &state.inner.config;
+    let screen = cookie::screen_name(&headers).unwrap_or("none");
+    let (audience, secure) = (
+        site_audience(&config.site.id),
+        config.identity.secure_cookies,
+    );
+    let cookie = cookie::set(&audience, screen, "", TimeDelta::zero(), secure)?;
+    let gone = axum::http::StatusCode::NO_CONTENT;
+    Ok((gone, [(header::SET_COOKIE, cookie)]).into_response())
+}
+
+pub(super) fn check_screen(screen: &str) -> Result<(), Problem> {
+    if cookie::is_screen(screen) {
+        return Ok(());
+    }
+    Err(Problem::unprocessable(
+        "invalid-body",
+        "screen: 1 to 16 of a-z",
+    ))
+}
+
+/// The answer that signs a screen in.
+pub(super) fn signed_in(
+    state: &AppState,
+    name: &str,
+    role: Role,
+    screen: &str,
+    life: TimeDelta,
+) -> Result<Response, Problem> {
+    let config = &state.inner.config;
+    let audience = site_audience(&config.site.id);
+    let token = state
+        .inner
+        .signer
+        .mint(name, role, &audience, life, Utc::now());
+    let token = token.map_err(|error| {
+        tracing::error!(%error, "no token could be minted");
+        Problem::internal()
+    })?;
+    let secure = config.identity.secure_cookies;
+    let cookie = cookie::set(&audience, screen, &token, life, secure)?;
+    let answer = SignedIn {
+        name: name.to_owned(),
+        role,
+        expires_in: life.num_seconds(),
+    };
+    Ok(([(header::SET_COOKIE, cookie)], Json(answer)).into_response())
+}

@@ -1,0 +1,133 @@
+// The kiosk: a guest orders, and the order is placed once.
+import { fit } from '../shared/fit.js';
+import { keypad } from '../shared/keypad.js';
+import { busy, follow } from '../shared/live.js';
+import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
+import { say } from '../shared/sound.js';
+import { effect, html, Icon, render, signal, useEffect } from '../shared/ui.js';
+import { language, learn, speak, t } from '../shared/words.js';
+import { Break, Gone, StillThere } from './dialogs.js';
+import { ItemSheet } from './item-sheet.js';
+import { Attract, MenuView } from './menu-view.js';
+import { Settings, Top } from './parts.js';
+import { send } from './place.js';
+import { Done, Placing, Review } from './review-view.js';
+import { count, gone, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
+import { words } from './words.js';
+
+learn(words);
+speak(settings.value.language);
+
+/** Menu and stock are asked for at most this often, milliseconds. */
+const MENU_EVERY_MS = 400;
+/** Without its edge for so long the kiosk sends guests to the counter, milliseconds. */
+const BREAK_AFTER_MS = 20_000;
+/** After that an order is kept for so long, milliseconds. */
+const KEEP_MS = 120_000;
+/** Repeat taps on one control within this time are one tap (tremor), milliseconds. */
+const TAP_MS = 300;
+/** How long "Still there?" waits; how long an empty order stays on the menu, seconds. */
+const STILL_SECONDS = 20;
+
+const now = signal(Date.now());
+/** When somebody last touched the kiosk. */
+const touched = signal(Date.now());
+/** @type {ReturnType<typeof follow> | null} */
+let link = null;
+
+let due = false;
+async function refresh() {
+  if (due) return;
+  due = true;
+  setTimeout(async () => {
+    due = false;
+    // A lost answer is made up for by the next frame, or the snapshot after reconnecting.
+    await loadMenu().catch(() => {});
+  }, MENU_EVERY_MS);
+}
+
+function Kiosk() {
+  const stale = link?.staleSince.value ?? null;
+  const away = stale === null ? 0 : now.value - stale;
+  const idle = (now.value - touched.value) / 1_000;
+  const helped = settings.value.lower || settings.value.big || settings.value.contrast || settings.value.aloud;
+  const limit = (session.value?.screens.idle_seconds ?? 45) * (helped ? 2 : 1);
+  const waiting = view.value === 'menu' || view.value === 'review';
+  const empty = count.value === 0;
+  useEffect(() => {
+    if (pending.value) return;
+    if (waiting && empty && idle > STILL_SECONDS && !sheet.value) startOver();
+    if (away > BREAK_AFTER_MS + KEEP_MS && !empty) startOver();
+  });
+  if (!menu.value) {
+    return away > BREAK_AFTER_MS ? html`<${Break} order=${!empty} />` : html`<main class="k-break"><div class="spin big"></div><h1 class="sr">${t('menu')}</h1></main>`;
+  }
+  if (away > BREAK_AFTER_MS && !pending.value && view.value !== 'done') return html`<${Break} order=${!empty} />`;
+  const asks = waiting && !empty && !pending.value && idle > limit;
+  const opened = sheet.value;
+  return html`
+    ${stale !== null && away > 0 && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
+    ${view.value === 'attract' && html`<${Attract} />`}
+    ${waiting && html`<${Top} />`}
+    ${view.value === 'menu' && html`<${MenuView} />`}
+    ${view.value === 'review' && html`<${Review} />`}
+    ${view.value === 'done' && html`<${Done} />`}
+    ${opened && html`<${ItemSheet} key=${opened.item + (opened.line?.id ?? '')} />`}
+    ${gone.value.length > 0 && html`<${Gone} />`}
+    ${pending.value && html`<${Placing} />`}
+    ${asks && html`<${StillThere} seconds=${STILL_SECONDS} keep=${() => { touched.value = Date.now(); }} />`}
+    ${view.value !== 'done' && html`<${Settings} />`}`;
+}
+
+function Page() {
+  const { lower } = settings.value;
+  return session.value ? html`<div class="kiosk ${lower ? 'lower' : ''}"><${Kiosk} /></div>` : html`<${SignIn} />`;
+}
+
+effect(() => {
+  const root = document.documentElement;
+  const { big, contrast } = settings.value;
+  root.dataset.text = big ? 'big' : '';
+  root.dataset.contrast = contrast ? 'more' : '';
+});
+
+effect(() => {
+  if (!session.value) return;
+  if (!link) {
+    link = follow({ topics: 'stock,menu', onFrame: refresh, onSignedOut: signedOut });
+    // Also without the live connection there is a menu.
+    refresh();
+  }
+  // An order that was under way before a reload goes on.
+  send();
+});
+
+/** @type {{target: EventTarget | null, at: number}} */
+let lastTap = { target: null, at: 0 };
+document.addEventListener('click', (event) => {
+  const target = event.target instanceof Element ? event.target.closest('button') : null;
+  if (target && target === lastTap.target && event.timeStamp - lastTap.at < TAP_MS) {
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    return;
+  }
+  lastTap = { target, at: event.timeStamp };
+}, true);
+for (const kind of ['pointerdown', 'keydown', 'wheel']) {
+  document.addEventListener(kind, () => {
+    // The question whether somebody is there has an answer of its own.
+    if (!document.querySelector('.k-still')) touched.value = Date.now();
+  }, { passive: true });
+}
+document.addEventListener('focusin', (event) => {
+  if (!settings.value.aloud || !(event.target instanceof HTMLElement)) return;
+  const state = event.target.getAttribute('aria-checked') === 'true' || event.target.getAttribute('aria-pressed') === 'true' ? ' ✓' : '';
+  say((event.target.getAttribute('aria-label') ?? event.target.textContent ?? '') + state, language.value);
+});
+effect(() => { if (!settings.value.aloud && 'speechSynthesis' in window) speechSynthesis.cancel(); });
+setInterval(() => { now.value = Date.now(); }, 500);
+busy.value = () => view.value !== 'attract' || lines.value.length > 0;
+fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
+keypad();
+render(html`<${Page} />`, document.body);
+begin({ screen: 'kiosk', roles: ['kiosk', 'manager'] });

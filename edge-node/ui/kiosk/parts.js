@@ -1,0 +1,74 @@
+// Parts of several of the kiosk's views.
+import { plate, Picture } from '../shared/pictures.js';
+import { session } from '../shared/sign-in.js';
+import { html, Icon, Logo } from '../shared/ui.js';
+import { t } from '../shared/words.js';
+import { add, isLow, LANGUAGES, lines, price, setLanguage, settings, sheet, startOver } from './state.js';
+
+export function Top() {
+  return html`<header class="k-top"><${Logo} /><div class="k-where"><b>${session.value?.site.name}</b></div><${Language} /></header>`;
+}
+
+export function Language() {
+  return html`<div class="k-lang" role="group" aria-label=${t('language')}>
+    ${Object.entries(LANGUAGES).map(([tag, name]) => {
+      const on = settings.value.language === tag;
+      return html`<button key=${tag} class=${on ? 'on' : ''} lang=${tag} aria-pressed=${on} onClick=${() => setLanguage(tag)}>${name}</button>`;
+    })}</div>`;
+}
+
+/** The bottom row, always there and always reachable. */
+export function Settings() {
+  /** @param {'lower' | 'big' | 'contrast' | 'aloud'} name */
+  const toggle = (name) => () => { settings.value = { ...settings.value, [name]: !settings.value[name] }; };
+  /** @type {['lower' | 'big' | 'contrast' | 'aloud', string, string][]} */
+  const switches = [['lower', 'accessibility', 'lower'], ['big', 'type', 'bigger'], ['contrast', 'contrast', 'contrast']];
+  if ('speechSynthesis' in window) switches.push(['aloud', 'volume-2', 'aloud']);
+  return html`<nav class="k-a11y" data-always aria-label=${t('help')}>
+    <button onClick=${startOver}><${Icon} name="rotate-ccw" />${t('start-over')}</button>
+    ${switches.map(([name, icon, word]) => html`<button key=${name} class=${settings.value[name] ? 'on' : ''} aria-pressed=${settings.value[name]}
+      onClick=${toggle(name)}><${Icon} name=${icon} />${t(word)}</button>`)}</nav>`;
+}
+
+/** @param {{item: import('./state.js').Item, children?: any}} props */
+export function Plate({ item, children }) {
+  return html`<div class="plate ${plate(item.image)}"><${Picture} image=${item.image} name=${item.name} />${children}</div>`;
+}
+
+/** @param {{item: import('./state.js').Item}} props */
+export function Thumb({ item }) {
+  return html`<span class="thumb ${plate(item.image)}"><${Picture} image=${item.image} name=${item.name} /></span>`;
+}
+
+/** @param {{item: import('./state.js').Item}} props */
+export function StockBadge({ item }) {
+  if (!item.available) return html`<span class="k-badge out"><${Icon} name="ban" />${t('sold-out')}</span>`;
+  if (isLow(item)) return html`<span class="k-badge low"><${Icon} name="hourglass" />${t('left', { n: item.stock ?? 0 })}</span>`;
+  return null;
+}
+
+/** An item on the menu: touching it opens its sheet, + adds at once if nothing has to be chosen. */
+/** @param {{item: import('./state.js').Item}} props */
+export function Card({ item }) {
+  const inOrder = lines.value.filter((line) => line.item === item.id).reduce((sum, line) => sum + line.quantity, 0);
+  const mustChoose = item.modifiers.some((group) => group.min > 0);
+  const open = () => { sheet.value = { item: item.id }; };
+  const plus = () => { if (mustChoose) open(); else add(item.id); };
+  const label = inOrder ? t('in-order', { n: inOrder, item: item.name }) : t(mustChoose ? 'open' : 'add', { item: item.name });
+  return html`<article class="k-card ${item.available ? '' : 'out'}" data-item=${item.id}>
+    <button class="whole" disabled=${!item.available} onClick=${open}>
+      <${Plate} item=${item}><${StockBadge} item=${item} /><//>
+      <h3>${item.name}</h3></button>
+    <div class="buy"><span class="price">${price(item.price)}</span>
+      ${item.available && html`<button class="k-add ${inOrder ? 'in' : ''}" aria-label=${label} onClick=${plus}>
+        ${inOrder || html`<${Icon} name="plus" />`}</button>`}</div></article>`;
+}
+
+/** @param {{quantity: number, set: (quantity: number) => void, least?: number, most?: number, small?: boolean, name: string}} props */
+export function Stepper({ quantity, set, least = 1, most = 99, small = false, name }) {
+  const removes = least === 0 && quantity === 1;
+  return html`<div class="k-step ${small ? 'sm' : ''}">
+    <button aria-label="${t(removes ? 'remove' : 'fewer')}: ${name}" disabled=${quantity <= least} onClick=${() => set(quantity - 1)}><${Icon} name=${removes ? 'trash-2' : 'minus'} /></button>
+    <b aria-live="polite">${quantity}</b>
+    <button aria-label="${t('more')}: ${name}" disabled=${quantity >= most} onClick=${() => set(quantity + 1)}><${Icon} name="plus" /></button></div>`;
+}
