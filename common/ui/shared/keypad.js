@@ -36,8 +36,9 @@ export function keypad() {
   document.addEventListener('keydown', (event) => {
     if (!event.key.startsWith('Arrow') || event.target instanceof HTMLInputElement) return;
     const dialogs = document.querySelectorAll('[aria-modal="true"]');
-    const scope = dialogs[dialogs.length - 1] ?? document;
-    const bars = scope === document ? [] : [...document.querySelectorAll('[data-always] button')];
+    const dialog = dialogs[dialogs.length - 1];
+    const scope = dialog ?? document;
+    const bars = !dialog ? [] : [...document.querySelectorAll('[data-always] button')];
     const controls = /** @type {HTMLElement[]} */ ([...scope.querySelectorAll(CONTROLS), ...bars]).filter(shown);
     const from = document.activeElement;
     const next = !from || from === document.body ? controls[0] : nearest(from, controls, event.key);

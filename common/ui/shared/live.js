@@ -48,6 +48,7 @@ export function follow({ topics, onFrame, onSignedOut }) {
     retry = RETRY_MIN_MS;
     if (frame.type === 'snapshot' || frame.type === 'beat') {
       place = { seq: frame.seq, epoch: frame.data.epoch };
+      ahead = Date.parse(frame.at) - Date.now();
       fresh.value = true;
       staleSince.value = null;
     }
@@ -87,6 +88,11 @@ export function follow({ topics, onFrame, onSignedOut }) {
   connect();
   return { fresh, staleSince };
 }
+
+/** By how much the server's clock is ahead of this machine's, milliseconds. */
+let ahead = 0;
+/** The server's time, milliseconds since 1970: ages on a screen must not depend on its own clock. */
+export const serverNow = () => Date.now() + ahead;
 
 /** Set by a page while it must not be reloaded, such as in the middle of an order. */
 export const busy = { value: () => false };

@@ -7,7 +7,7 @@ import { allergen, allergens, avoid, clash, count, menu, price, settings, toggle
 
 /** @typedef {import('./state.js').Item} Item */
 
-/** Pictures for the eye, of what can be had now. @param {Item[]} from */
+/** Pictures for the eye, of what can be had now. @param {{from: Item[]}} props */
 function Pictures({ from }) {
   const some = from.filter((item) => item.available && item.image).slice(0, 3);
   return html`<div class="pictures" aria-hidden="true">${some.map((item) => html`<${Picture} key=${item.id} image=${item.image} name=${item.name} />`)}</div>`;

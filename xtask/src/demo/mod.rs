@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod guests;
 pub mod options;
+mod pages;
 pub mod plan;
 mod report;
 mod screen;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use audit::Summary;
 use guests::Told;
 use options::Speed;
+use pages::Pages;
 use plan::Plan;
 use staff::Pace;
 use state::Tokens;
@@ -60,14 +62,18 @@ pub async fn run(options: Options) -> Result<bool> {
         ended = interrupted() => { ended?; bail!("interrupted before all was up") }
     };
     let tokens = Tokens::sign_in(&world).await?;
-    let write_state = || match &options.state {
-        Some(path) => state::write(path, &world, &tokens),
+    let mut pages = Pages::default();
+    let mut write_state = async || match &options.state {
+        Some(path) => {
+            pages.renew(&world, &tokens).await;
+            state::write(path, &world, &tokens, &pages)
+        }
         None => Ok(()),
     };
-    write_state()?;
+    write_state().await?;
     let head = report::welcome(&world)?;
-    let supervise = world.supervise(|| {
-        if let Err(error) = write_state() {
+    let supervise = world.supervise(async || {
+        if let Err(error) = write_state().await {
             tracing::warn!("the state file is not up to date: {error:#}");
         }
     });

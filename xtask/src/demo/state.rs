@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use sunakku_common::claims::Role;
 
+use super::pages::Pages;
 use crate::harness::Server as _;
 use crate::world::{Client, World, people};
 
@@ -49,14 +50,14 @@ impl Tokens {
 }
 
 /// Writes the state file; replaced as a whole, so that a reader never sees half of it.
-pub fn write(path: &Path, world: &World, tokens: &Tokens) -> Result<()> {
-    let text = serde_json::to_string_pretty(&state(world, tokens)?)?;
+pub fn write(path: &Path, world: &World, tokens: &Tokens, pages: &Pages) -> Result<()> {
+    let text = serde_json::to_string_pretty(&state(world, tokens, pages)?)?;
     let new = path.with_extension("new");
     std::fs::write(&new, text + "\n").with_context(|| format!("writing {}", new.display()))?;
     std::fs::rename(&new, path).with_context(|| format!("writing {}", path.display()))
 }
 
-fn state(world: &World, tokens: &Tokens) -> Result<Value> {
+fn state(world: &World, tokens: &Tokens, pages: &Pages) -> Result<Value> {
     let hub = &world.hub;
     let admin = people()?.iter().find(|person| person.role == Role::Admin);
     let admin = admin.context("there is no admin")?;
@@ -71,7 +72,7 @@ fn state(world: &World, tokens: &Tokens) -> Result<Value> {
                 "kitchen": tokens.kitchen.token,
                 "manager": tokens.manager.token,
             },
-            "pages": { "docs": format!("{}/docs", site.url()) },
+            "pages": pages.of(site),
             "pids": {
                 "edge": site.process().pid(),
                 "nats": site.nats.pid(),

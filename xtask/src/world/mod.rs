@@ -54,14 +54,14 @@ impl World {
 
     /// Starts again whatever has died, as an init system would; never returns. `restarted` is
     /// told whenever process ids have changed.
-    pub async fn supervise(&self, mut restarted: impl FnMut()) {
+    pub async fn supervise(&self, mut restarted: impl AsyncFnMut()) {
         loop {
             let mut any = self.hub.revive().await;
             for site in &self.sites {
                 any |= site.revive().await;
             }
             if any {
-                restarted();
+                restarted().await;
             }
             sleep(Duration::from_millis(300)).await;
         }

@@ -190,6 +190,7 @@ fn config(id: &str, address: &str, redis: &str, nats: &str) -> Result<toml::Tabl
         [identity]
         key_file = "edge-key.der"
         session_seconds = 604_800
+        code_seconds = 604_800
         [menu]
         seed = "seed.json"
     };

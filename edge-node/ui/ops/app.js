@@ -1,0 +1,121 @@
+// Operations of the site, served by its own node: it works while the hub is away.
+import { clock, day } from '../shared/format.js';
+import { follow } from '../shared/live.js';
+import { begin, session, SignIn, signedOut, signOut } from '../shared/sign-in.js';
+import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef } from '../shared/ui.js';
+import { language, learn, t } from '../shared/words.js';
+import { Devices, Orders } from './lists.js';
+import { Operations } from './operations.js';
+import { ask, change, devices, hear, now, queue, refresh, theme, toast } from './state.js';
+import { StockCard } from './stock.js';
+import { words } from './words.js';
+
+learn(words);
+
+/** What the live connection does not tell is asked for this often, milliseconds. */
+const REFRESH_MS = 2_000;
+/** How long a note that all went well stays, milliseconds. */
+const TOAST_MS = 5_000;
+
+/** @type {Record<string, string>} */
+const VIEWS = { operations: 'activity', stock: 'package', orders: 'receipt-text', devices: 'monitor' };
+const view = signal('operations');
+/** @type {ReturnType<typeof follow> | null} */
+let link = null;
+
+function readPlace() {
+  const name = location.hash.slice(1);
+  view.value = name in VIEWS ? name : 'operations';
+  if (session.value) refresh(view.value);
+}
+
+function Aside() {
+  /** @type {[string, string, string][]} */
+  const pages = [['/', 'tablet', 'kiosk'], ['/kitchen', 'chef-hat', 'kitchen'], ['/pickup', 'tv', 'pickup']];
+  const dark = theme.value === 'dark';
+  return html`<aside class="side"><${Logo} /><div class="scope"><${Icon} name="hard-drive" /><span>${session.value?.site.name}<small>${session.value?.site.id}</small></span></div>
+    <nav aria-label=${t('node')}>${Object.entries(VIEWS).map(([name, icon]) => html`<a key=${name} href="#${name}" class=${view.value === name ? 'on' : ''} aria-current=${view.value === name ? 'page' : undefined}>
+      <${Icon} name=${icon} />${t(name)}${name === 'operations' && queue.value?.dead > 0 && html`<span class="cnt bad">${queue.value.dead}</span>`}</a>`)}</nav>
+    <h2 class="h6">${t('screens')}</h2><nav aria-label=${t('screens')}>${pages.map(([path, icon, name]) => html`<a key=${path} href=${path} target="_blank" rel="noopener"><${Icon} name=${icon} />${t(name)}</a>`)}</nav>
+    <div class="base"><div class="sys">${pages.map(([, , name]) => {
+      const on = devices.value.filter((row) => row.screen === name).length;
+      return html`<div key=${name}><${Icon} name=${on ? 'circle-check' : 'minus'} />${t(name)}<span>${on}</span></div>`;
+    })}</div>
+    <div class="me"><span class="av"><${Icon} name="user" /></span><span>${session.value?.name}<small>${session.value?.role}</small></span><span class="end">
+      <button aria-label=${t(dark ? 'light' : 'dark')} onClick=${() => { theme.value = dark ? 'light' : 'dark'; }}><${Icon} name=${dark ? 'sun' : 'moon'} /></button>
+      <button aria-label=${t('sign-out')} onClick=${signOut}><${Icon} name="log-out" /></button></span></div></div></aside>`;
+}
+
+function Top() {
+  const stale = (link?.staleSince.value ?? null) !== null;
+  const zone = session.value?.site.time_zone ?? 'UTC';
+  const paused = queue.value?.paused;
+  const switchQueue = () => {
+    if (paused) {
+      change('POST', '/v1/queue/resume').then(() => refresh(view.value));
+      return;
+    }
+    ask.value = { title: t('pause.title'), say: t('pause.say'), go: t('go'), needed: false, danger: false, then: async (reason) => {
+      await change('POST', '/v1/queue/pause', reason ? { reason } : undefined);
+      refresh(view.value);
+    } };
+  };
+  return html`<header class="top"><h1>${t(view.value)}</h1><span class="sub">${day(new Date(now.value), zone, language.value)}, ${clock(now.value, zone)}</span>
+    <div class="end">${!stale && html`<span class="live">${t('live')}</span>`}
+      <button class="btn ${paused ? 'primary' : 'danger'}" id="pause" onClick=${switchQueue}><${Icon} name=${paused ? 'play' : 'pause'} />${t(paused ? 'resume' : 'pause')}</button></div></header>`;
+}
+
+/** Asks before what cannot be undone, with the reason that then stands in the log. */
+function Ask() {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const close = () => { ask.value = null; };
+  useEffect(() => trapFocus(box.current, close), []);
+  const question = ask.value;
+  if (!question) return null;
+  /** @param {SubmitEvent} event */
+  const submit = (event) => {
+    event.preventDefault();
+    const reason = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('reason') ?? '').trim();
+    close();
+    question.then(reason);
+  };
+  return html`<div class="scrim" onClick=${close}></div><section class="dialog" role="dialog" aria-modal="true" aria-label=${question.title} ref=${box}>
+    <form onSubmit=${submit}><h2 tabindex="-1">${question.title}</h2><p class="mid">${question.say}</p>
+      <label>${t(question.needed ? 'reason' : 'reason.optional')}<input class="field" name="reason" maxlength="200" required=${question.needed} autocomplete="off" /></label>
+      <div class="row end"><button class="btn" type="button" onClick=${close}>${t('cancel')}</button><button class="btn ${question.danger ? 'danger' : 'primary'}">${question.go}</button></div></form></section>`;
+}
+
+function Ops() {
+  const since = link?.staleSince.value ?? null;
+  const stale = since !== null && now.value - since > 300;
+  return html`<${Aside} /><main><${Top} />
+    ${stale && html`<p class="note bad" role="alert" id="stale"><${Icon} name="unplug" /><span>${t('stale', { time: clock(since, session.value?.site.time_zone ?? 'UTC', true) })}</span></p>`}
+    <div class="view ${stale ? 'old' : ''}">
+      ${view.value === 'operations' && html`<${Operations} />`}
+      ${view.value === 'stock' && html`<${StockCard} />`}
+      ${view.value === 'orders' && html`<${Orders} />`}
+      ${view.value === 'devices' && html`<${Devices} />`}</div></main>
+    ${ask.value && html`<${Ask} />`}
+    ${toast.value && html`<p class="toast" role="status">${toast.value}<button onClick=${() => { toast.value = ''; }}>${t('close')}</button></p>`}`;
+}
+
+function Page() {
+  return session.value ? html`<div class="desk"><${Ops} /></div>` : html`<${SignIn} />`;
+}
+
+effect(() => { document.documentElement.dataset.theme = theme.value; });
+effect(() => {
+  if (!toast.value) return undefined;
+  const timer = setTimeout(() => { toast.value = ''; }, TOAST_MS);
+  return () => clearTimeout(timer);
+});
+effect(() => {
+  if (!session.value) return;
+  link ??= follow({ topics: 'sync,stock', onFrame: hear, onSignedOut: signedOut });
+  refresh(view.peek());
+});
+setInterval(() => { if (session.value && !document.hidden) refresh(view.value); }, REFRESH_MS);
+setInterval(() => { now.value = Date.now(); }, 500);
+window.addEventListener('hashchange', readPlace);
+render(html`<${Page} />`, document.body);
+begin({ screen: 'ops', roles: ['manager'] }).then(readPlace);

@@ -1,0 +1,58 @@
+// Orders that are open, and screens that are connected.
+import { clock, money } from '../shared/format.js';
+import { Qr } from '../shared/qr.js';
+import { session } from '../shared/sign-in.js';
+import { html, Icon, useState } from '../shared/ui.js';
+import { language, t } from '../shared/words.js';
+import { Pill } from './operations.js';
+import { ask, change, devices, loadOrders, orders } from './state.js';
+
+const zone = () => session.value?.site.time_zone ?? 'UTC';
+/** @type {Record<string, string[]>} */
+const STATES = { placed: ['idle', 'clock'], preparing: ['info', 'chef-hat'], ready: ['ok', 'circle-check'] };
+
+export function Orders() {
+  const collect = async (/** @type {any} */ order) => { await change('POST', `/v1/orders/${order.id}/collect`); loadOrders(); };
+  const cancel = (/** @type {any} */ order) => {
+    ask.value = { title: t('cancel.title', { n: order.number }), say: t('cancel.say'), go: t('cancel-order'), needed: true, danger: true, then: async (reason) => {
+      await change('POST', `/v1/orders/${order.id}/cancel`, { reason });
+      loadOrders();
+    } };
+  };
+  return html`<section class="card" id="orders"><header><h2>${t('orders')}</h2><span class="sub">${t('orders.sub')}</span></header>
+    ${orders.value.length === 0 ? html`<div class="empty"><b>${t('orders.none')}</b></div>` : html`<table><thead><tr><th>${t('number')}</th><th>${t('state')}</th><th class="n">${t('placed')}</th><th>${t('what_lines')}</th><th class="n">${t('total')}</th><th><span class="sr">${t('adjust')}</span></th></tr></thead>
+      <tbody>${orders.value.map((order) => {
+        const [kind, icon] = STATES[order.state] ?? ['idle', 'clock'];
+        return html`<tr key=${order.id} data-number=${order.number}><td><b>${order.number}</b></td><td><${Pill} kind=${kind} icon=${icon}>${t(`st.${order.state}`)}<//></td><td class="n">${clock(order.placed_at, zone())}</td>
+          <td class="wrap">${order.lines.map((/** @type {any} */ line) => `${line.quantity}× ${line.name}`).join(', ')}</td><td class="n">${money(order.total, order.currency, language.value)}</td>
+          <td class="right"><span class="row end">${order.state === 'ready' && html`<button class="btn sm" onClick=${() => collect(order)}><${Icon} name="check" />${t('collect')}</button>`}
+            <button class="btn sm danger" onClick=${() => cancel(order)}>${t('cancel-order')}</button></span></td></tr>`;
+      })}</tbody></table>`}</section>`;
+}
+
+/** What can be signed in: page, path, role. @type {[string, string, string][]} */
+const PAGES = [['kiosk', '/', 'kiosk'], ['kitchen', '/kitchen', 'kitchen'], ['pickup', '/pickup', 'kiosk'], ['operations', '/ops', 'manager']];
+
+export function Devices() {
+  return html`<div class="grid devices"><section class="card" id="devices"><header><h2>${t('devices')}</h2><span class="sub">${t('devices.sub')}</span></header>
+    ${devices.value.length === 0 ? html`<div class="empty"><b>${t('devices.none')}</b></div>` : html`<table><thead><tr><th>${t('name')}</th><th>${t('page')}</th><th>${t('role')}</th><th class="n">${t('connected-since')}</th></tr></thead>
+      <tbody>${devices.value.map((row, n) => html`<tr key=${n}><td><b>${row.name}</b></td><td>${row.screen ?? row.topics.join(', ')}</td><td>${row.role}</td><td class="n">${clock(row.since, zone(), true)}</td></tr>`)}</tbody></table>`}</section>
+    <${AddScreen} /></div>`;
+}
+
+function AddScreen() {
+  const [made, setMade] = useState(/** @type {null | {code: string, address: string, minutes: number}} */ (null));
+  /** @param {SubmitEvent} event */
+  const make = async (event) => {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const [, path, role] = PAGES.find(([page]) => page === form.get('page')) ?? ['', '/', 'kiosk'];
+    const body = await change('POST', '/v1/session/codes', { role, name: String(form.get('name')).trim() });
+    if (body) setMade({ code: body.code, address: `${location.origin}${path}#code=${body.code}`, minutes: Math.round(body.expires_in / 60) });
+  };
+  return html`<section class="card"><header><h2>${t('devices.add')}</h2></header><form class="enrol" onSubmit=${make}>
+    <label>${t('kind')}<select class="field" name="page">${PAGES.map(([page]) => html`<option key=${page} value=${page}>${t(page)}</option>`)}</select></label>
+    <label>${t('name')}<input class="field" name="name" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" placeholder="kiosk-2" autocomplete="off" /></label>
+    <button class="btn primary"><${Icon} name="qr-code" />${t('devices.code')}</button>
+    ${made && html`<div class="token"><${Qr} text=${made.address} label=${t('devices.code')} /><code id="code">${made.code}</code><p>${t('devices.shown', { n: made.minutes })}</p><p class="mono wrap">${made.address}</p></div>`}</form></section>`;
+}

@@ -1,0 +1,89 @@
+// What the operations page knows. The live connection tells of sync and stock; the rest is asked for.
+import { act, all, call } from '../shared/api.js';
+import { kept } from '../shared/store.js';
+import { signal } from '../shared/ui.js';
+import { t } from '../shared/words.js';
+
+/** Points of the chart, one each two seconds: an hour. */
+const POINTS = 1_800;
+/** At or below this many a stock unit is low. */
+export const LOW = 5;
+
+export const sync = signal(/** @type {any} */ (null));
+export const queue = signal(/** @type {any} */ (null));
+export const ready = signal(/** @type {any} */ (null));
+export const dead = signal(/** @type {any[]} */ ([]));
+export const stock = signal(/** @type {any[]} */ ([]));
+export const menu = signal(/** @type {any} */ (null));
+export const orders = signal(/** @type {any[]} */ ([]));
+export const devices = signal(/** @type {any[]} */ ([]));
+export const lags = signal(/** @type {number[]} */ ([]));
+export const now = signal(Date.now());
+export const toast = signal('');
+export const ask = signal(/** @type {null | {title: string, say: string, go: string, needed: boolean, danger: boolean, then: (reason: string) => void}} */ (null));
+export const theme = kept('ops.theme', 'light');
+
+/** @param {import('../shared/live.js').Frame} frame */
+export function hear({ type, data }) {
+  if (type === 'snapshot') {
+    takeSync(data.sync);
+    loadStock();
+  } else if (type === 'sync') takeSync(data);
+  else if (type === 'stock') stock.value = stock.value.map((row) => (row.sku === data.sku ? { ...row, ...data } : row));
+}
+
+/** @param {any} data */
+function takeSync(data) {
+  sync.value = data;
+  lags.value = [...lags.value, data.lag_events].slice(-POINTS);
+}
+
+/** Runs a load; old data stays when there is no answer. @param {() => Promise<void>} load */
+const quietly = (load) => () => load().catch(() => {});
+/** @param {string} path @param {{value: any}} into @param {(body: any) => any} [pick] */
+const into = (path, into, pick = (body) => body) => quietly(async () => {
+  const answer = await call('GET', path);
+  if (answer.status === 200 || path === '/readyz') into.value = pick(answer.body);
+});
+export const loadStock = quietly(async () => { stock.value = await all('/v1/stock'); });
+export const loadOrders = quietly(async () => { orders.value = await all('/v1/orders?state=open'); });
+const loadMenu = into('/v1/menu', menu);
+const loadDevices = into('/v1/devices', devices, (body) => body.items);
+const loadQueue = into('/v1/queue', queue);
+const loadReady = into('/readyz', ready);
+const loadDead = into('/v1/queue/dead?limit=50', dead, (body) => body.items);
+
+/** Asks again for everything that the live connection does not tell. @param {string} view */
+export function refresh(view) {
+  loadQueue();
+  loadReady();
+  loadDead();
+  loadDevices();
+  if (!menu.value) loadMenu();
+  if (view === 'orders') loadOrders();
+}
+
+/**
+ * Changes something and says what came of it. Whether it was done.
+ * @param {string} method @param {string} path @param {unknown} [body] @param {string} [done] what to say
+ */
+export async function change(method, path, body, done = '') {
+  try {
+    const answer = await act(method, path, body);
+    const ok = answer.status < 300;
+    toast.value = ok ? done : answer.body?.detail ?? t('failed');
+    return ok ? answer.body ?? true : null;
+  } catch {
+    toast.value = t('lost');
+    return null;
+  }
+}
+
+/** What people call a stock unit, and its picture. @param {string} sku */
+export function thing(sku) {
+  const items = menu.value?.items ?? [];
+  const item = items.find((/** @type {any} */ one) => one.id === sku);
+  const option = items.flatMap((/** @type {any} */ one) => one.modifiers.flatMap((/** @type {any} */ group) => group.options)).find((/** @type {any} */ one) => one.id === sku);
+  const name = item?.name ?? option?.name ?? sku.replaceAll('-', ' ');
+  return { name: name.charAt(0).toUpperCase() + name.slice(1), image: item?.image ?? null };
+}
