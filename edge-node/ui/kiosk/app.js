@@ -65,13 +65,14 @@ function Kiosk() {
   if (away > BREAK_AFTER_MS && !pending.value && view.value !== 'done') return html`<${Break} order=${!empty} />`;
   const asks = waiting && !empty && !pending.value && idle > limit;
   const opened = sheet.value;
+  const over = Boolean(opened || gone.value.length || pending.value || asks);
   return html`
     ${stale !== null && away > 0 && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
-    ${view.value === 'attract' && html`<${Attract} />`}
+    <div class="under" inert=${over}>${view.value === 'attract' && html`<${Attract} />`}
     ${waiting && html`<${Top} />`}
     ${view.value === 'menu' && html`<${MenuView} />`}
     ${view.value === 'review' && html`<${Review} />`}
-    ${view.value === 'done' && html`<${Done} />`}
+    ${view.value === 'done' && html`<${Done} />`}</div>
     ${opened && html`<${ItemSheet} key=${opened.item + (opened.line?.id ?? '')} />`}
     ${gone.value.length > 0 && html`<${Gone} />`}
     ${pending.value && html`<${Placing} />`}

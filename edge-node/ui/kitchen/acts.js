@@ -3,7 +3,7 @@
 import { call, Lost, pause, slug } from '../shared/api.js';
 import { session, signedOut } from '../shared/sign-in.js';
 import { t } from '../shared/words.js';
-import { bumped, isDone, leave, queue, take, tickets, toast } from './state.js';
+import { bumped, framesOf, isDone, leave, queue, takeAnswer, tickets, toast } from './state.js';
 
 /** @typedef {import('./state.js').Ticket} Ticket */
 /** @typedef {import('./state.js').Act} Act */
@@ -63,6 +63,7 @@ export async function drain() {
   draining = true;
   while (queue.value[0] && session.value) {
     const act = queue.value[0];
+    const frames = framesOf(act.ticket);
     try {
       const answer = await call('POST', act.path, { key: act.key });
       if (answer.status === 401) {
@@ -73,7 +74,7 @@ export async function drain() {
         await pause(RETRY_MS);
         continue;
       }
-      settle(act, answer);
+      settle(act, answer, frames);
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       await pause(RETRY_MS);
@@ -82,9 +83,9 @@ export async function drain() {
   draining = false;
 }
 
-/** @param {Act} act @param {import('../shared/api.js').Answer} answer */
-function settle(act, answer) {
-  if (answer.status === 200) take(answer.body);
+/** @param {Act} act @param {import('../shared/api.js').Answer} answer @param {number} frames */
+function settle(act, answer, frames) {
+  if (answer.status === 200) takeAnswer(answer.body, frames);
   queue.value = queue.value.filter((other) => other.key !== act.key);
   if (answer.status === 200) return;
   if (act.act === 'recall') toast.value = t('recall.refused', { n: act.number });

@@ -10,7 +10,7 @@ import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef 
 import { language, learn, speak, t } from '../shared/words.js';
 import { bump, bumpNextLine, drain, recall, start } from './acts.js';
 import { loadStock, Side, TakeOff } from './side.js';
-import { bumped, counts, fetchTicket, hub, leaving, menu, mine, muted, now, open, page, pages, queue, selected, slots, SLOTS, station, stations, stock, take, tick, tickets, toast } from './state.js';
+import { bumped, counts, fetchTicket, hearTicket, hub, leaving, menu, mine, muted, now, open, page, pages, queue, selected, slots, SLOTS, station, stations, stock, tick, tickets, toast } from './state.js';
 import { label, Ticket } from './ticket.js';
 import { words } from './words.js';
 
@@ -73,7 +73,7 @@ function hear({ type, data }) {
     loadCounts();
   } else if (type === 'ticket') {
     const isNew = data.state === 'waiting' && data.lines && !tickets.value.has(data.id);
-    if (!take(data) && data.state === 'cooking') fetchTicket(data.id).catch(() => {});
+    if (!hearTicket(data) && data.state === 'cooking') fetchTicket(data.id).catch(() => {});
     if (isNew) announce(data);
     loadCounts();
   } else if (type === 'stock') {

@@ -1,5 +1,5 @@
 // What a kitchen screen knows: open tickets, what cooks did that was not answered yet, stock.
-import { call, slug } from '../shared/api.js';
+import { call } from '../shared/api.js';
 import { serverNow } from '../shared/live.js';
 import { session } from '../shared/sign-in.js';
 import { kept } from '../shared/store.js';
@@ -95,8 +95,24 @@ export function skuName(sku) {
   return named?.name ?? sku.replaceAll('-', ' ');
 }
 
+/** Frames of each ticket so far: an answer that was overtaken by one is older than what is shown. @type {Map<string, number>} */
+const heard = new Map();
+/** @param {string} id */
+export const framesOf = (id) => heard.get(id) ?? 0;
+
+/** Takes a frame about one ticket; whether it is known here. @param {any} data */
+export function hearTicket(data) {
+  heard.set(data.id, framesOf(data.id) + 1);
+  return take(data);
+}
+
+/** Takes an answer about one ticket, unless a frame has overtaken it since `frames`. @param {any} data @param {number} frames */
+export function takeAnswer(data, frames) {
+  if (framesOf(data.id) === frames) take(data);
+}
+
 /** Takes what a frame or an answer says about one ticket. @param {any} data */
-export function take(data) {
+function take(data) {
   const before = tickets.value.get(data.id);
   const lines = data.lines ?? before?.lines;
   if (!lines) return false;
@@ -137,8 +153,7 @@ export function tick() {
 
 /** A ticket that this screen has not got, such as one that was recalled elsewhere. @param {string} id */
 export async function fetchTicket(id) {
+  const frames = framesOf(id);
   const answer = await call('GET', `/v1/tickets/${id}`);
-  if (answer.status === 200) take(answer.body);
+  if (answer.status === 200) takeAnswer(answer.body, frames);
 }
-
-export { slug };

@@ -45,8 +45,8 @@ export function Ticket({ ticket, slot, more }) {
 function Line({ ticket, line, n }) {
   const done = isDone(ticket, n);
   const name = named(line.name);
-  return html`<li class=${done || ticket.needs_confirmation ? 'd' : ''}><button class="l" disabled=${done || ticket.needs_confirmation} onClick=${() => bumpLine(ticket, n)} aria-label="${line.quantity} ${name}">
-    <b>${line.quantity}</b><span>${name}</span>${done && html`<${Icon} name="check" />`}</button>
+  return html`<li class=${done || ticket.needs_confirmation ? 'd' : ''}><button class="l" disabled=${done || ticket.needs_confirmation} onClick=${() => bumpLine(ticket, n)}>
+    <b>${line.quantity}</b>${' '}<span>${name}</span>${done && html`<${Icon} name="check" />`}</button>
     ${!done && (line.modifiers ?? []).map((option) => {
       const leaves = option.id.startsWith('no-');
       const text = named(option.name);

@@ -63,6 +63,11 @@ fn assert_complete(state: &Value) {
         for name in ["kiosk", "kitchen", "manager"] {
             is_text(&site["tokens"][name]);
         }
+        for name in ["kiosk", "kitchen", "pickup", "ops"] {
+            is_url(&site["pages"][name], "http");
+            let code = site["pages"][name].as_str().unwrap().split_once("#code=");
+            assert!(code.is_some_and(|(_, code)| code.len() == 19), "{site}");
+        }
         for folder in ["edge", "redis", "jetstream"] {
             let path = Path::new(site["data"].as_str().unwrap()).join(folder);
             assert!(path.is_dir(), "{}", path.display());

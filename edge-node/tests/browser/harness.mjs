@@ -1,0 +1,130 @@
+// A site on real servers (`cargo demo` without guests) and a real browser in front of it.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** How long anything may take on a busy machine, milliseconds. Nothing waits for so long when all is well. */
+export const LIMIT = 60_000;
+const START_LIMIT = 600_000;
+
+export const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+
+/** Waits until `check` answers something true. */
+export async function until(what, check, limit = LIMIT) {
+  const deadline = Date.now() + limit;
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    assert.ok(Date.now() < deadline, `${what} did not happen in time`);
+    await wait(50);
+  }
+}
+
+export class Demo {
+  /** Starts a hub and a site, and the browser. */
+  static async start() {
+    const demo = new Demo();
+    demo.folder = mkdtempSync(join(tmpdir(), 'sunakku-browser-'));
+    demo.file = join(demo.folder, 'state.json');
+    const args = ['run', '--quiet', '--locked', '--package', 'xtask', '--', 'demo', '--rush', '0', '--sites', '1', '--programs', 'debug', '--state', demo.file];
+    demo.child = spawn('cargo', args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    demo.said = '';
+    for (const stream of [demo.child.stdout, demo.child.stderr]) stream.on('data', (text) => { demo.said += text; });
+    const ended = new Promise((_, fail) => { demo.child.on('exit', (code) => fail(new Error(`the demo ended with ${code}: ${demo.said}`))); });
+    ended.catch(() => {});
+    await Promise.race([until('the start of the demo', () => existsSync(demo.file), START_LIMIT), ended]);
+    demo.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required'],
+    });
+    return demo;
+  }
+
+  /** Ends all of it; the demo ends its servers. */
+  async stop() {
+    this.signal('SIGCONT');
+    await this.browser?.close();
+    const gone = new Promise((done) => { this.child.on('exit', done); });
+    process.kill(-this.child.pid, 'SIGINT');
+    await Promise.race([gone, wait(30_000).then(() => process.kill(-this.child.pid, 'SIGKILL'))]);
+    rmSync(this.folder, { recursive: true });
+  }
+
+  get site() {
+    return JSON.parse(readFileSync(this.file, 'utf8')).sites[0];
+  }
+
+  /** Sends the edge's process a signal. */
+  signal(name) {
+    try {
+      process.kill(this.site.pids.edge, name);
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+  }
+
+  /** Kills the edge; the demo starts it again, as systemd would. */
+  async killEdge() {
+    const before = this.site.pids.edge;
+    this.signal('SIGKILL');
+    await until('a new edge', () => this.site.pids.edge !== before);
+    await until('an edge that is ready', () => fetch(`${this.site.url}/readyz`).then((answer) => answer.ok, () => false));
+  }
+
+  /** A call of the API with the manager's token. */
+  async api(method, path, body, key = crypto.randomUUID()) {
+    const answer = await fetch(this.site.url + path, {
+      method, body: body && JSON.stringify(body),
+      headers: { 'content-type': 'application/json', 'idempotency-key': key, authorization: `Bearer ${this.site.tokens.manager}` },
+    });
+    const text = await answer.text();
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+
+  /** Places an order at the counter. */
+  order(...lines) {
+    return this.api('POST', '/v1/orders', { channel: 'counter', service: 'here', lines: lines.map((line) => ({ quantity: 1, ...line })) });
+  }
+
+  async orders() {
+    return (await this.api('GET', '/v1/orders?state=all&limit=200')).items;
+  }
+
+  /** A page of the site, signed in by a code as `role`. Whatever its console complains of fails the test. */
+  async page(path, role, { width = 1920, height = 1080 } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height } });
+    const page = await context.newPage();
+    page.setDefaultTimeout(LIMIT);
+    page.complaints = [];
+    page.on('pageerror', (error) => page.complaints.push(error.stack));
+    page.on('console', (message) => {
+      const text = message.text();
+      // That the edge is away is part of some tests, and a refusal is an answer.
+      if (message.type() === 'error' && !/net::|WebSocket|status of (4|5)\d\d/.test(text)) page.complaints.push(text);
+    });
+    const name = `${path.slice(1) || 'kiosk'}-${Math.random().toString(36).slice(2, 8)}`;
+    const { code } = await this.api('POST', '/v1/session/codes', { role, name });
+    await page.goto(`${this.site.url}${path}#code=${code}`);
+    return page;
+  }
+}
+
+/** No serious fault by axe-core's rules, and no complaint in the console. */
+export async function assertAccessible(page, what) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+    return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(' | ')}`);
+  });
+  assert.deepEqual(found, [], what);
+  assert.deepEqual(page.complaints, [], what);
+}

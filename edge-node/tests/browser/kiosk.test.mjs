@@ -1,0 +1,176 @@
+// The kiosk: an order is placed once, whatever happens on the way.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { assertAccessible, Demo, until } from './harness.mjs';
+
+const KIOSK = { width: 810, height: 1440 };
+/** @type {Demo} */
+let demo;
+before(async () => { demo = await Demo.start(); });
+after(() => demo?.stop());
+
+async function kiosk() {
+  const page = await demo.page('/', 'kiosk', KIOSK);
+  await page.click('.k-attract .k-btn');
+  await page.waitForSelector('.k-card');
+  return page;
+}
+
+async function review(page, ...items) {
+  for (const item of items) await page.click(`[data-item=${item}] .k-add`);
+  await page.click('.k-cart .k-btn');
+  await page.click('.k-dine .k-opt >> nth=0');
+}
+
+test('touched twice, its answer lost, reloaded and the edge killed, an order is placed once', async () => {
+  const page = await kiosk();
+  const known = (await demo.orders()).length;
+  await review(page, 'croissant', 'pizza');
+  // The first try is served, but its answer does not come; the second does not get out.
+  const keys = [];
+  await page.context().route('**/v1/orders', async (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    if (keys.length === 1) await route.fetch();
+    await route.abort();
+  });
+  await page.evaluate(() => {
+    const button = document.querySelector('#place');
+    button.click();
+    button.click();
+  });
+  await until('a second try', () => keys.length >= 2);
+  await demo.killEdge();
+  await page.reload();
+  await until('a try after the reload', () => keys.length >= 4);
+  await page.context().unroute('**/v1/orders');
+  await page.waitForSelector('#number');
+  assert.equal(new Set(keys).size, 1, 'all tries have one key');
+  const orders = (await demo.orders()).slice(known);
+  assert.equal(orders.length, 1);
+  assert.equal(await page.textContent('#number'), String(orders[0].number));
+  assert.equal(orders[0].lines.length, 2);
+  await assertAccessible(page, 'the last view');
+});
+
+test('an order outlives a reload and a change of language; nothing of it is left for the next guest', async () => {
+  const page = await kiosk();
+  await page.click('[data-item=burger] .k-add');
+  const add = page.locator('.k-item .k-foot .grow');
+  assert.equal(await add.getAttribute('aria-disabled'), 'true', 'a size has to be chosen first');
+  await page.click('.k-item [role=radio] >> nth=1');
+  await add.click();
+  await page.click('.k-lang [lang=ja]');
+  await page.waitForSelector('text=ハンバーガー');
+  await page.reload();
+  await page.waitForSelector('text=ハンバーガー');
+  assert.equal(await page.textContent('.k-cart .bag b'), '1');
+  await page.click('.k-cart .k-btn');
+  await page.click('.k-alg .k-filters button >> nth=0');
+  await page.waitForSelector('.k-alg [role=alert]');
+  await page.click('.k-a11y button >> nth=0');
+  await page.waitForSelector('text=Touch to order');
+  await page.click('.k-attract .k-btn');
+  assert.equal(await page.locator('.k-cart .bag b').count(), 0);
+  assert.equal(await page.locator('.k-filters .on').count(), 0);
+});
+
+test('what sells out before the order is placed is named, and can be swapped with one touch', async () => {
+  const page = await kiosk();
+  await demo.api('PUT', '/v1/stock/cake', { on_hand: 1 });
+  await page.waitForSelector('[data-item=cake] .k-badge.low');
+  await review(page, 'cake', 'pudding');
+  await demo.order({ item: 'cake' });
+  await page.click('#place');
+  await page.waitForSelector('.k-kind');
+  assert.match(await page.textContent('#gone'), /Cheesecake/);
+  await assertAccessible(page, 'the race');
+  const others = await page.locator('.k-swap .take').count();
+  if (others) await page.click('.k-swap .take >> nth=0');
+  else await page.click('.k-kind .k-foot .grow');
+  await page.click('#place');
+  await page.waitForSelector('#number');
+  await demo.api('PUT', '/v1/stock/cake', { on_hand: 40 });
+});
+
+test('what the kitchen takes off sale cannot be ordered at any kiosk, and comes back', async () => {
+  const page = await kiosk();
+  await demo.api('POST', '/v1/stock/pizza/suspend', {});
+  await page.waitForSelector('[data-item=pizza].out');
+  assert.equal(await page.locator('[data-item=pizza] .k-add').count(), 0);
+  await demo.api('POST', '/v1/stock/pizza/resume', {});
+  await page.waitForSelector('[data-item=pizza]:not(.out)');
+});
+
+test('the whole way is done by keypad alone', async () => {
+  const page = await demo.page('/', 'kiosk', KIOSK);
+  await page.waitForSelector('.k-attract');
+  /** The arrow that leads from the focus to a control, as a person would see it; empty when it has the focus. */
+  const way = (selector) => page.evaluate((wanted) => {
+    const [from, to] = [document.activeElement, document.querySelector(wanted)];
+    if (from === to) return '';
+    if (from === document.body) return 'ArrowDown';
+    const [a, b] = [from.getBoundingClientRect(), to.getBoundingClientRect()];
+    const [x, y] = [b.left + b.width / 2 - a.left - a.width / 2, b.top + b.height / 2 - a.top - a.height / 2];
+    if (Math.abs(y) > 40) return y > 0 ? 'ArrowDown' : 'ArrowUp';
+    return x > 0 ? 'ArrowRight' : 'ArrowLeft';
+  }, selector);
+  const go = async (selector) => {
+    for (let step = 0; step < 60; step += 1) {
+      const arrow = await way(selector);
+      if (!arrow) return;
+      await page.keyboard.press(arrow);
+    }
+    assert.fail(`${selector} is not reached`);
+  };
+  await go('.k-attract .k-btn');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.k-card');
+  await go('[data-item=croissant] .k-add');
+  await page.keyboard.press('Enter');
+  await go('.k-cart .k-btn');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.k-review');
+  await go('.k-dine .k-opt');
+  await page.keyboard.press('Enter');
+  await go('#place');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#number');
+});
+
+test('every view of the kiosk is accessible, with bigger text and high contrast as well', async () => {
+  const page = await demo.page('/', 'kiosk', KIOSK);
+  await page.waitForSelector('.k-attract');
+  await assertAccessible(page, 'the first view');
+  await page.click('.k-attract .k-btn');
+  await page.waitForSelector('.k-card');
+  await assertAccessible(page, 'the menu');
+  for (const setting of [1, 2, 3]) await page.click(`.k-a11y button >> nth=${setting}`);
+  await assertAccessible(page, 'the menu with all settings');
+  await page.click('[data-item=burger] .whole');
+  await page.waitForSelector('.k-item');
+  await assertAccessible(page, 'an item');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('.k-item', { state: 'detached' });
+  await page.click('[data-item=croissant] .k-add');
+  await page.click('.k-cart .k-btn');
+  await page.waitForSelector('.k-review');
+  await assertAccessible(page, 'the review');
+});
+
+test('a guest who has gone is asked for and then forgotten', async () => {
+  const page = await demo.page('/', 'kiosk', KIOSK);
+  await page.waitForSelector('.k-attract');
+  await page.clock.install();
+  await page.reload();
+  await page.click('.k-attract .k-btn');
+  await page.click('[data-item=croissant] .k-add');
+  await page.clock.fastForward(50_000);
+  await page.waitForSelector('.k-still');
+  await assertAccessible(page, 'the question');
+  await page.click('.k-still .k-btn >> nth=0');
+  await page.waitForSelector('.k-still', { state: 'detached' });
+  await page.clock.fastForward(50_000);
+  await page.waitForSelector('.k-still');
+  await page.clock.runFor(22_000);
+  await page.waitForSelector('.k-attract');
+});
