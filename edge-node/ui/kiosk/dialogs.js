@@ -57,7 +57,7 @@ export function Gone() {
   return html`<div class="k-scrim"></div><section class="k-sheet k-kind" role="alertdialog" aria-modal="true" aria-labelledby="gone" ref=${box}>
     <div class="kd"><div class="pic"><${Plate} item=${item} /><span class="k-badge out"><${Icon} name="ban" />${t('just-gone')}</span></div>
       <div><h1 id="gone" tabindex="-1">${t(some ? 'gone.some' : 'gone.title', { item: item.name, n: short.available })}</h1>
-        <p class="say">${t(others.length ? 'gone.lead' : 'gone.none')}</p></div></div>
+        <p class="say">${t(others.length ? left ? 'gone.lead' : 'gone.alone' : 'gone.none')}</p></div></div>
     <div class="k-swap">${others.map((other) => html`<article key=${other.id} class="k-card"><${Plate} item=${other}><${StockBadge} item=${other} /><//>
       <h3>${other.name}</h3><span class="price">${price(other.price)}</span>
       <button class="take" onClick=${() => swap(other)}><${Icon} name="replace" />${t('swap')}<span class="sr">${other.name}</span></button></article>`)}</div>

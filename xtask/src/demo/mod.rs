@@ -122,9 +122,13 @@ async fn start(
     settings.insert("orders".to_owned(), orders.into());
     let site = toml::Table::from_iter([("time_zone".to_owned(), zone.into())]);
     settings.insert("site".to_owned(), site.into());
-    let sites = sites
-        .iter()
-        .map(|id| SiteOptions::new(id, seed.clone()).with(settings.clone()));
+    let sites = sites.iter().map(|id| {
+        let name = toml::Table::from_iter([("name".to_owned(), format!("Cafeteria {id}").into())]);
+        let site = toml::Table::from_iter([("site".to_owned(), name.into())]);
+        SiteOptions::new(id, seed.clone())
+            .with(settings.clone())
+            .with(site)
+    });
     World::start(sandbox, programs, hub, sites.collect()).await
 }
 
