@@ -16,16 +16,18 @@ const RETRY_MAX_MS = 3_000;
  * @param {{topics: string, onFrame: (frame: Frame) => void, onSignedOut?: () => void}} options
  */
 export function follow({ topics, onFrame, onSignedOut }) {
-  /** Whether what the page shows is up to date. */
-  const fresh = signal(false);
-  /** Since when it is not (milliseconds since 1970); null while it is. */
-  const staleSince = signal(/** @type {number | null} */ (Date.now()));
+  /** Since when what the page shows is not up to date (milliseconds since 1970); null while it is. */
+  const staleSince = signal(/** @type {number | null} */ (null));
+  /** Whether anything was heard yet: before that, "nothing there" would be a guess. */
+  const known = signal(false);
   /** @type {WebSocket | null} */
   let socket = null;
   /** @type {{seq: number, epoch: string} | null} */
   let place = null;
   let heard = performance.now();
   let retry = RETRY_MIN_MS;
+  /** Nobody is signed in: it waits to be woken. */
+  let asleep = false;
 
   function connect() {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
@@ -49,10 +51,10 @@ export function follow({ topics, onFrame, onSignedOut }) {
     if (frame.type === 'snapshot' || frame.type === 'beat') {
       place = { seq: frame.seq, epoch: frame.data.epoch };
       ahead = Date.parse(frame.at) - Date.now();
-      fresh.value = true;
       staleSince.value = null;
     }
     if (frame.type !== 'beat') onFrame(frame);
+    known.value = true;
   }
 
   function lose() {
@@ -68,6 +70,7 @@ export function follow({ topics, onFrame, onSignedOut }) {
     try {
       const answer = await call('GET', '/v1/session');
       if (answer.status === 401) {
+        asleep = true;
         onSignedOut?.();
         return;
       }
@@ -81,12 +84,18 @@ export function follow({ topics, onFrame, onSignedOut }) {
 
   setInterval(() => {
     if (performance.now() - heard < STALE_MS) return;
-    fresh.value = false;
     staleSince.value ??= Date.now();
     if (socket) lose();
   }, LOOK_MS);
   connect();
-  return { fresh, staleSince };
+
+  /** Goes on after somebody has signed in again. */
+  function wake() {
+    if (!asleep) return;
+    asleep = false;
+    connect();
+  }
+  return { known, staleSince, wake };
 }
 
 /** By how much the server's clock is ahead of this machine's, milliseconds. */

@@ -101,6 +101,24 @@ test('what the kitchen takes off sale cannot be ordered at any kiosk, and comes 
   await page.waitForSelector('[data-item=pizza]:not(.out)');
 });
 
+test('a kiosk whose sign-in is gone keeps the order, and goes on with a new code', async () => {
+  const page = await kiosk();
+  await page.click('[data-item=croissant] .k-add');
+  await page.context().clearCookies();
+  await demo.killEdge();
+  await page.waitForSelector('.sign-in');
+  const { code } = await demo.api('POST', '/v1/session/codes', { role: 'kiosk', name: 'kiosk-again' });
+  await page.fill('input[name=code]', code);
+  await page.click('.sign-in .btn.brand');
+  await page.waitForSelector('.k-card');
+  assert.equal(await page.textContent('.k-cart .bag b'), '1');
+  // The live connection is back as well.
+  await demo.api('POST', '/v1/stock/pizza/suspend', {});
+  await page.waitForSelector('[data-item=pizza].out');
+  await demo.api('POST', '/v1/stock/pizza/resume', {});
+  await page.waitForSelector('.linkbar', { state: 'detached' });
+});
+
 test('the whole way is done by keypad alone', async () => {
   const page = await demo.page('/', 'kiosk', KIOSK);
   await page.waitForSelector('.k-attract');

@@ -67,7 +67,7 @@ function Kiosk() {
   const opened = sheet.value;
   const over = Boolean(opened || gone.value.length || pending.value || asks);
   return html`
-    ${stale !== null && away > 0 && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
+    ${stale !== null && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
     <div class="under" inert=${over}>${view.value === 'attract' && html`<${Attract} />`}
     ${waiting && html`<${Top} />`}
     ${view.value === 'menu' && html`<${MenuView} />`}
@@ -94,7 +94,9 @@ effect(() => {
 
 effect(() => {
   if (!session.value) return;
-  if (!link) {
+  if (link) {
+    link.wake();
+  } else {
     link = follow({ topics: 'stock,menu', onFrame: refresh, onSignedOut: signedOut });
     // Also without the live connection there is a menu.
     refresh();

@@ -48,7 +48,7 @@ export function MenuView() {
     const box = main.current;
     const section = /** @type {HTMLElement | null | undefined} */ (box?.querySelector(`section[data-category="${CSS.escape(id)}"]`));
     if (!box || !section) return;
-    box.scrollTop = section.offsetTop - box.offsetTop;
+    box.scrollTop = section.offsetTop;
     setAt(id);
   };
   return html`

@@ -157,11 +157,10 @@ function Over() {
 function Kitchen() {
   const since = link?.staleSince.value ?? null;
   const zone = session.value?.site.time_zone ?? 'UTC';
-  const stale = since !== null && tickets.value !== null && now.value > 0 && Date.now() - since > 300;
   return html`<${Head} />
-    ${stale && html`<p class="linkbar bad" role="alert" id="stale"><${Icon} name="unplug" />${t('stale', { time: clock(since, zone, true) })}</p>`}
-    <main class="kds-grid ${stale ? 'old' : ''}">${slots.value.map((ticket, slot) => html`<${Ticket} key=${ticket.id} ticket=${ticket} slot=${slot} more=${() => { dialog.value = { ticket: ticket.id }; }} />`)}
-      ${mine.value.length === 0 && html`<div class="kds-none"><${Icon} name="chef-hat" /><b>${t('none')}</b><p>${t('none.small')}</p></div>`}</main>
+    ${since !== null && html`<p class="linkbar bad" role="alert" id="stale"><${Icon} name="unplug" />${t('stale', { time: clock(since, zone, true) })}</p>`}
+    <main class="kds-grid ${since !== null ? 'old' : ''}">${slots.value.map((ticket, slot) => html`<${Ticket} key=${ticket.id} ticket=${ticket} slot=${slot} more=${() => { dialog.value = { ticket: ticket.id }; }} />`)}
+      ${mine.value.length === 0 && link?.known.value && html`<div class="kds-none"><${Icon} name="chef-hat" /><b>${t('none')}</b><p>${t('none.small')}</p></div>`}</main>
     <${Side} open=${() => { dialog.value = 'off'; }} /><${Foot} />
     <p class="sr" aria-live="polite">${told.value}</p>
     ${toast.value && html`<p class="toast" role="alert"><${Icon} name="octagon-alert" />${toast.value}<button onClick=${() => { toast.value = ''; }}>${t('close')}</button></p>`}
@@ -203,6 +202,7 @@ function Page() {
 
 effect(() => {
   if (!session.value) return;
+  link?.wake();
   link ??= follow({ topics: 'tickets,stock,menu,sync', onFrame: hear, onSignedOut: signedOut });
   drain();
 });

@@ -87,10 +87,9 @@ function Ask() {
 
 function Ops() {
   const since = link?.staleSince.value ?? null;
-  const stale = since !== null && now.value - since > 300;
   return html`<${Aside} /><main><${Top} />
-    ${stale && html`<p class="note bad" role="alert" id="stale"><${Icon} name="unplug" /><span>${t('stale', { time: clock(since, session.value?.site.time_zone ?? 'UTC', true) })}</span></p>`}
-    <div class="view ${stale ? 'old' : ''}">
+    ${since !== null && html`<p class="note bad" role="alert" id="stale"><${Icon} name="unplug" /><span>${t('stale', { time: clock(since, session.value?.site.time_zone ?? 'UTC', true) })}</span></p>`}
+    <div class="view ${since !== null ? 'old' : ''}">
       ${view.value === 'operations' && html`<${Operations} />`}
       ${view.value === 'stock' && html`<${StockCard} />`}
       ${view.value === 'orders' && html`<${Orders} />`}
@@ -111,6 +110,7 @@ effect(() => {
 });
 effect(() => {
   if (!session.value) return;
+  link?.wake();
   link ??= follow({ topics: 'sync,stock', onFrame: hear, onSignedOut: signedOut });
   refresh(view.peek());
 });

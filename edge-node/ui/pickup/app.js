@@ -93,7 +93,7 @@ function paged(rows, size) {
 }
 
 function Board() {
-  const stale = (link?.staleSince.value ?? null) !== null && now.value - (link?.staleSince.value ?? 0) > 300;
+  const stale = (link?.staleSince.value ?? null) !== null;
   const zone = session.value?.site.time_zone ?? 'UTC';
   const left = preparing.value.map(({ number }) => number);
   const right = ready.value.map(({ number }) => number).filter((number) => number !== big.value?.number && !waiting.value.includes(number));
@@ -108,7 +108,7 @@ function Board() {
     <section class="pk-r" aria-labelledby="ready"><h2 id="ready"><${Icon} name="circle-check" />${both('ready')}</h2>
       ${big.value && html`<div class="pk-now" data-digits=${String(big.value.number).length} key=${big.value.number}><span class="no" id="now">${big.value.number}</span>
         <div class="tx"><b>${t(fresh ? 'called' : 'ready-now', {}, 'en')}</b><span lang="ja">${t(fresh ? 'called' : 'ready-now', {}, 'ja')}</span></div></div>`}
-      ${!big.value && !others.length && html`<p class="pk-none">${t('none', {}, 'en')}<br /><span lang="ja">${t('none', {}, 'ja')}</span></p>`}
+      ${!big.value && !others.length && link?.known.value && html`<p class="pk-none">${t('none', {}, 'en')}<br /><span lang="ja">${t('none', {}, 'ja')}</span></p>`}
       <div class="pk-ready" data-columns=${columns}>${others.map((number) => html`<div key=${number} class="n">${number}</div>`)}
         ${moreReady > 0 && html`<div class="more">${t('more', { n: moreReady })}</div>`}</div></section>
     <footer class="pk-f"><${Logo} /><span>${session.value?.site.name}</span><div class="end"><b>${clock(now.value, zone)}</b></div></footer>
@@ -123,7 +123,9 @@ function Page() {
 }
 
 effect(() => {
-  if (session.value) link ??= follow({ topics: 'orders', onFrame: soon, onSignedOut: signedOut });
+  if (!session.value) return;
+  link?.wake();
+  link ??= follow({ topics: 'orders', onFrame: soon, onSignedOut: signedOut });
 });
 setInterval(() => { now.value = Date.now(); turn(); }, 500);
 setInterval(() => { if (session.value) soon(); }, RELOAD_MS);
