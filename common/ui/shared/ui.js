@@ -39,7 +39,7 @@ export function trapFocus(dialog, close) {
   const before = /** @type {HTMLElement | null} */ (document.activeElement);
   const within = () => /** @type {HTMLElement[]} */ ([...dialog.querySelectorAll(
     'button:not([disabled]), input, select, textarea, [href], [tabindex="0"]')]);
-  const heading = /** @type {HTMLElement | null} */ (dialog.querySelector('[tabindex="-1"]'));
+  const heading = /** @type {HTMLElement | null} */ (dialog.querySelector('[data-focus], [tabindex="-1"]'));
   (heading ?? within()[0])?.focus({ preventScroll: true });
   /** @param {KeyboardEvent} event */
   const key = (event) => {

@@ -58,7 +58,7 @@ export function TakeOff({ close }) {
   const uses = (/** @type {string} */ sku) => menu.value.filter((item) => sku in item.consumes && item.id !== sku).map((item) => item.name).join(', ');
   return html`<div class="kds-scrim" onClick=${close}></div><section class="kds-dialog" role="dialog" aria-modal="true" aria-label=${t('86.title')} ref=${box}>
     <header><h2>${t('86.title')}</h2><button class="kds-btn" onClick=${close}><${Icon} name="x" />${t('close')}</button></header>
-    <div class="tools"><label class="field"><${Icon} name="search" /><span class="sr">${t('86.search')}</span><input placeholder=${t('86.search')} value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} /></label>
+    <div class="tools"><label class="field"><${Icon} name="search" /><span class="sr">${t('86.search')}</span><input data-focus placeholder=${t('86.search')} value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} /></label>
       <div class="kds-seg" role="group" aria-label=${t('86.until')}><span>${t('86.until')}</span>${[[0, 'hand'], [30, '30'], [120, '120']].map(([value, word]) => html`
         <button key=${value} class=${minutes === value ? 'on' : ''} aria-pressed=${minutes === value} onClick=${() => setMinutes(Number(value))}>${t(`86.${word}`)}</button>`)}</div></div>
     <ul class="list">${found.map((row) => html`<li key=${row.sku}><span>${label(skuName(row.sku))}<small>${uses(row.sku)}</small></span><small>${row.on_hand === null ? '' : t('left', { n: row.on_hand })}</small>
