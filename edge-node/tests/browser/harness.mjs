@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -92,6 +93,20 @@ export class Demo {
   /** Places an order at the counter. */
   order(...lines) {
     return this.api('POST', '/v1/orders', { channel: 'counter', service: 'here', lines: lines.map((line) => ({ quantity: 1, ...line })) });
+  }
+
+  /** Runs one command on the site's Redis and answers its text: for damage that no call can do. */
+  async redis(...command) {
+    const { hostname, port, username, password } = new URL(this.site.redis_url);
+    const commands = password ? [['AUTH', ...(username ? [username] : []), decodeURIComponent(password)], command] : [command];
+    const socket = connect({ host: hostname, port: Number(port) });
+    const encode = (words) => `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
+    socket.write([...commands, ['QUIT']].map(encode).join(''));
+    let text = '';
+    for await (const part of socket.setEncoding('utf8')) text += part;
+    const answers = password ? text.slice(text.indexOf('\r\n') + 2) : text;
+    assert.ok(!answers.startsWith('-'), answers);
+    return answers.startsWith('$') ? answers.slice(answers.indexOf('\r\n') + 2, answers.lastIndexOf('\r\n+OK')) : answers;
   }
 
   async orders() {

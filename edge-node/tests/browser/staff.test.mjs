@@ -116,6 +116,30 @@ test('an item is taken off sale in the kitchen and brought back', async () => {
   await until('sale', async () => !(await off()));
 });
 
+test('a job that failed for good is tried again, or discarded with a reason', async () => {
+  const ops = await demo.page('/ops', 'manager', { width: 1440, height: 900 });
+  await ops.waitForSelector('#dead');
+  // Two orders whose records are damaged before the kitchen gets them.
+  await demo.api('POST', '/v1/queue/pause', {});
+  const orders = [await demo.order({ item: 'soda' }), await demo.order({ item: 'soda' })];
+  const key = ({ id }) => `{${demo.site.id}}:order:${id}`;
+  const sound = await demo.redis('HGET', key(orders[0]), 'details');
+  for (const order of orders) await demo.redis('HSET', key(order), 'details', 'no JSON');
+  await demo.api('POST', '/v1/queue/resume', {});
+  await ops.waitForSelector('#dead tbody tr >> nth=1');
+  await assertAccessible(ops, 'dead letters');
+  await demo.redis('HSET', key(orders[0]), 'details', sound);
+  const letters = await demo.api('GET', '/v1/queue/dead');
+  const letterOf = (order) => letters.items.find((letter) => letter.order === order.id).id;
+  await ops.click(`#dead tr[data-letter="${letterOf(orders[0])}"] >> text=Retry`);
+  await until('the first order in the kitchen', async () => (await demo.api('GET', `/v1/orders/${orders[0].id}`)).tickets.length > 0);
+  await ops.click(`#dead tr[data-letter="${letterOf(orders[1])}"] >> text=Discard`);
+  await ops.fill('.dialog input', 'the record is damaged');
+  await ops.click('.dialog .danger');
+  await ops.waitForSelector('text=No dead letters. Everything got through.');
+  await demo.redis('HSET', key(orders[1]), 'details', sound);
+});
+
 test('a manager pauses and resumes, counts stock, calls an order off, and signs a screen in by a code that works once', async () => {
   const ops = await demo.page('/ops', 'manager', { width: 1440, height: 900 });
   await ops.waitForSelector('#sync .pipe');
