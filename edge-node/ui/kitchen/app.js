@@ -63,7 +63,7 @@ function announce(ticket) {
 }
 
 /** @param {import('../shared/live.js').Frame} frame */
-function hear({ type, data }) {
+function hear({ type, at, data }) {
   if (type === 'snapshot') {
     const rows = data.tickets.filter((/** @type {any} */ row) => row.state === 'waiting' || row.state === 'cooking' || row.needs_confirmation);
     tickets.value = new Map(rows.map((/** @type {any} */ row) => [row.id, row]));
@@ -73,7 +73,7 @@ function hear({ type, data }) {
     loadCounts();
   } else if (type === 'ticket') {
     const isNew = data.state === 'waiting' && data.lines && !tickets.value.has(data.id);
-    if (!hearTicket(data) && data.state === 'cooking') fetchTicket(data.id).catch(() => {});
+    if (!hearTicket(data, at) && data.state === 'cooking') fetchTicket(data.id).catch(() => {});
     if (isNew) announce(data);
     loadCounts();
   } else if (type === 'stock') {

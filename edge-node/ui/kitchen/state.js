@@ -72,7 +72,8 @@ export const slots = computed(() => {
 export const stations = computed(() => [...new Set([...menu.value.map((item) => item.station), ...open.value.map((ticket) => ticket.station)])].sort());
 
 /** @param {Ticket} ticket */
-export const isRecalled = (ticket) => ticket.state === 'cooking' && Boolean(ticket.done_at) && (ticket.done_at ?? '') <= (ticket.cooking_at ?? '');
+export const isRecalled = (ticket) => ticket.state === 'cooking' && Boolean(ticket.done_at && ticket.cooking_at)
+  && Date.parse(ticket.done_at ?? '') <= Date.parse(ticket.cooking_at ?? '');
 
 /** Seconds since it should have been begun; until it is wanted, below 0, for an order for later. @param {Ticket} ticket */
 export function ageOf(ticket) {
@@ -100,10 +101,17 @@ const heard = new Map();
 /** @param {string} id */
 export const framesOf = (id) => heard.get(id) ?? 0;
 
-/** Takes a frame about one ticket; whether it is known here. @param {any} data */
-export function hearTicket(data) {
+/**
+ * Takes a frame about one ticket; whether it is known here. Frames carry states, so the times of the
+ * last steps, by which a recall is told, are those of the frames.
+ * @param {any} data
+ * @param {string} at
+ */
+export function hearTicket(data, at) {
+  const before = tickets.value.get(data.id)?.state;
   heard.set(data.id, framesOf(data.id) + 1);
-  return take(data);
+  const times = data.state === before ? {} : data.state === 'done' ? { done_at: at } : data.state === 'cooking' ? { cooking_at: at } : {};
+  return take({ ...data, ...times });
 }
 
 /** Takes an answer about one ticket, unless a frame has overtaken it since `frames`. @param {any} data @param {number} frames */
