@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::ids::{Epoch, OrderId, TicketId};
+use crate::ids::{CommandId, Epoch, OrderId, TicketId};
 use crate::order::{OrderDetails, OrderLine, Service};
 use crate::state::{OrderState, TicketState, text_enum};
 
@@ -52,6 +52,18 @@ pub mod kind {
     pub const STOCK_RESUMED: &str = "stock.resumed";
     /// A menu went live: [`super::MenuActivated`].
     pub const MENU_ACTIVATED: &str = "menu.activated";
+    /// A menu could not be taken: [`super::MenuRefused`].
+    pub const MENU_REFUSED: &str = "menu.refused";
+    /// The hub's settings for the site were taken: [`super::SiteConfigured`].
+    pub const SITE_CONFIGURED: &str = "site.configured";
+    /// The site takes no orders for a time: [`super::SiteSwitched`].
+    pub const SITE_CLOSED: &str = "site.closed";
+    /// The site takes orders again: [`super::SiteSwitched`].
+    pub const SITE_OPENED: &str = "site.opened";
+    /// A command of the hub's was done: [`super::CommandSettled`].
+    pub const COMMAND_APPLIED: &str = "command.applied";
+    /// A command of the hub's was not done: [`super::CommandSettled`].
+    pub const COMMAND_REFUSED: &str = "command.refused";
     /// A job failed for good: [`super::JobDead`].
     pub const JOB_DEAD: &str = "job.dead";
     /// A dead job is to be done after all: [`super::JobRetried`].
@@ -371,6 +383,62 @@ pub struct QueueSwitched {
 pub struct MenuActivated {
     /// The version that the site sells by from now on.
     pub version: u64,
+    /// Hash of its text ([`crate::down::text_hash`]); empty in events of old.
+    #[serde(default)]
+    pub hash: String,
+    /// Where it comes from: `seed`, or `hub:<code>`.
+    #[serde(default)]
+    pub origin: String,
+}
+
+/// Body of [`kind::MENU_REFUSED`]: the one before goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MenuRefused {
+    /// The version that was offered.
+    pub version: u64,
+    /// Its hash.
+    pub hash: String,
+    /// Why it was not taken.
+    pub reason: String,
+    /// The version that goes on.
+    pub running: u64,
+}
+
+/// Body of [`kind::SITE_CONFIGURED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteConfigured {
+    /// The revision of the settings that is in force.
+    pub revision: u64,
+}
+
+/// Body of [`kind::SITE_CLOSED`] and [`kind::SITE_OPENED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteSwitched {
+    /// Until when it is closed; absent when it was opened.
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
+    /// Who did it.
+    pub by: By,
+    /// Why, where that was told.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Body of [`kind::COMMAND_APPLIED`] and [`kind::COMMAND_REFUSED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandSettled {
+    /// The command.
+    pub command: CommandId,
+    /// What it asked for.
+    pub kind: String,
+    /// Why it was not done: a word for programs, such as `expired` or `negative-stock`.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The same as a sentence.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// Who gave it.
+    pub by: By,
 }
 
 #[cfg(test)]

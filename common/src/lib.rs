@@ -8,7 +8,9 @@
 pub mod business_day;
 pub mod chain;
 pub mod claims;
+pub mod command;
 pub mod config;
+pub mod down;
 pub mod event;
 pub mod http;
 pub mod ids;
@@ -19,6 +21,7 @@ pub mod order;
 pub mod password;
 pub mod pricing;
 pub mod problem;
+pub mod site;
 pub mod state;
 pub mod subjects;
 pub mod sync;

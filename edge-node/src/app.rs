@@ -9,7 +9,6 @@ use async_nats::{ConnectOptions, ServerAddr};
 use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
-use sunakku_common::menu::Seed;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -17,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::downline::{Downline, Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
-use crate::menu::MenuSnapshot;
 use crate::queue::Queue;
 use crate::state::{AppState, Shared};
-use crate::store::Store;
+use crate::store::{FirstCounts, Store};
 use crate::sync::Replicator;
 use crate::webhook::Webhook;
 use crate::{api, metrics as names};
@@ -51,25 +50,33 @@ impl App {
     ) -> Result<Self> {
         let metrics = telemetry::metrics()?;
         names::describe();
-        let seed = config.seed()?;
-        let store = open_store(&config, &seed, allow_volatile).await?;
+        let (menu, first_counts) = match config.seed()? {
+            Some(seed) => (Some(seed.menu), seed.stock),
+            None => (None, FirstCounts::new()),
+        };
+        let store = open_store(&config, &first_counts, allow_volatile).await?;
+        let kitchen = Kitchen::new(&config.stations);
+        let menus = Menus::start(store.clone(), kitchen.clone(), menu).await;
+        let menus = menus.context("reading the store")?;
+        let site = SiteState::start(store.clone(), config.site.clone(), config.limits).await;
+        let site = site.context("reading the store")?;
         let nats = connect_nats(&config).await?;
         let (live, live_reader) = Live::start(&store).await.context("reading the store")?;
         let retention = Duration::from_secs(config.log.retention_hours * 3600);
         let replicator = Replicator::new(store.clone(), nats.clone(), retention);
         let (signer, verifier) = identity(&config)?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
-        let (health, maintenance) = Maintenance::new(store.clone(), seed.clone(), log, pickup);
+        let (health, maintenance) = Maintenance::new(store.clone(), first_counts, log, pickup);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
         let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
         let webhooks = config.webhooks.iter().cloned();
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
-        let kitchen = Kitchen::new(&seed.menu, &config.stations);
         let inner = Shared {
             kitchen,
-            menu: MenuSnapshot::new(seed.menu),
+            menus,
+            site,
             live,
             queue,
             nats,
@@ -110,6 +117,7 @@ impl App {
         }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));
+        tasks.spawn(Downline::new(self.state.clone()).run(ending.clone()));
         let (upkeep, token) = (telemetry::upkeep(shared.metrics.clone()), ending.clone());
         tasks.spawn(async move { token.run_until_cancelled(upkeep).await });
         shared.queue.start(tasks, ending);
@@ -141,9 +149,14 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config, seed: &Seed, allow_volatile: bool) -> Result<Store> {
+async fn open_store(
+    config: &Config,
+    first_counts: &FirstCounts,
+    allow_volatile: bool,
+) -> Result<Store> {
     let url = config.redis.url.expose();
-    let store = Store::open(url, &config.site.id, seed, config.log.budget_bytes).await;
+    let budget = config.log.budget_bytes;
+    let store = Store::open(url, &config.site.id, first_counts, budget).await;
     let store = store.context("redis.url: cannot use this Redis")?;
     let unsafe_settings = store
         .unsafe_settings()

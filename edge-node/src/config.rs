@@ -58,7 +58,10 @@ section!(Http {
 });
 section!(Redis { url: Secret });
 section!(Nats { url: Secret });
-section!(MenuSource { seed: PathBuf });
+section!(MenuSource {
+    seed: PathBuf,
+    reread_seconds: u64,
+});
 section!(Log {
     budget_bytes: u64,
     retention_hours: u64
@@ -191,6 +194,10 @@ impl Config {
             "queue.concurrency must be 1 to 256"
         );
         ensure!(
+            0 < config.menu.reread_seconds,
+            "menu.reread_seconds must be at least 1"
+        );
+        ensure!(
             config.queue.max_attempts > 0,
             "queue.max_attempts must be at least 1"
         );
@@ -201,11 +208,21 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the menu and the first counts of stock.
-    pub fn seed(&self) -> Result<Seed> {
+    /// Reads the menu and the first counts of stock; `None` when there is no such file, because
+    /// an edge that has a menu of the hub's needs none.
+    pub fn seed(&self) -> Result<Option<Seed>> {
         let path = &self.menu.seed;
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("menu.seed: cannot read {}", path.display()))?;
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                tracing::info!(path = %path.display(), "there is no seed file");
+                return Ok(None);
+            }
+            Err(error) => {
+                let what = format!("menu.seed: cannot read {}", path.display());
+                return Err(anyhow::Error::from(error).context(what));
+            }
+        };
         let seed: Seed = serde_json::from_str(&text)
             .with_context(|| format!("menu.seed: {} is no menu", path.display()))?;
         let faults: Vec<String> = seed
@@ -215,7 +232,8 @@ impl Config {
             .map(|fault| format!("{}: {}", fault.path, fault.what))
             .collect();
         ensure!(faults.is_empty(), "menu.seed: {}", faults.join("; "));
-        Ok(seed)
+        ensure!(0 < seed.menu.version, "menu.seed: versions count from 1");
+        Ok(Some(seed))
     }
 }
 

@@ -4,6 +4,7 @@
 mod api;
 mod app;
 pub mod config;
+mod downline;
 mod kitchen;
 mod log;
 mod maintenance;

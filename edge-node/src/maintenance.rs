@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use sunakku_common::event::Event;
-use sunakku_common::menu::Seed;
 use sunakku_common::state::OrderState;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +14,8 @@ use crate::log::{Keep, forget};
 use crate::metrics as names;
 use crate::state::Health;
 use crate::store::{
-    Care, Close, ErrorChain, Head, Operation, OrderCounts, StockMove, Store, StoreError,
+    Care, Close, ErrorChain, FirstCounts, Head, Operation, OrderCounts, StockMove, Store,
+    StoreError,
 };
 
 /// How often it looks.
@@ -32,7 +32,7 @@ const CROWDED_PERCENT: u64 = 75;
 /// The task.
 pub(crate) struct Maintenance {
     store: Store,
-    seed: Seed,
+    first_counts: FirstCounts,
     log: Log,
     pickup: Pickup,
     health: watch::Sender<Health>,
@@ -41,7 +41,7 @@ pub(crate) struct Maintenance {
 impl Maintenance {
     pub(crate) fn new(
         store: Store,
-        seed: Seed,
+        first_counts: FirstCounts,
         log: Log,
         pickup: Pickup,
     ) -> (watch::Receiver<Health>, Self) {
@@ -60,7 +60,7 @@ impl Maintenance {
             health.subscribe(),
             Self {
                 store,
-                seed,
+                first_counts,
                 log,
                 pickup,
                 health,
@@ -83,7 +83,7 @@ impl Maintenance {
 
     async fn round(&self) -> Result<(), StoreError> {
         let retention = Duration::from_secs(self.log.retention_hours * 3600);
-        match self.store.look_after(&self.seed, retention).await? {
+        match self.store.look_after(&self.first_counts, retention).await? {
             Care::Whole => {}
             Care::Reborn => {
                 tracing::error!("the store has lost its data and begins a new epoch");

@@ -13,15 +13,17 @@ use sunakku_common::pricing::{StockLevel, sellable};
 use sunakku_common::problem::Problem;
 use sunakku_common::text::Languages;
 
+use crate::downline::Standing;
 use crate::log::Live;
+use crate::metrics as names;
 
 /// The menu that the site sells by, and its answers ready to send.
 pub(crate) struct MenuSnapshot {
     pub(crate) menu: Menu,
     /// Position of every item by its code.
     pub(crate) index: HashMap<String, usize>,
-    /// By language: the stock version that the answer shows, and the answer.
-    rendered: Mutex<HashMap<Languages, (u64, Rendered)>>,
+    /// By language: the stock version and the site's standing that the answer shows, and the answer.
+    rendered: Mutex<HashMap<Languages, (u64, Standing, Rendered)>>,
 }
 
 /// An answer, ready to send.
@@ -43,6 +45,8 @@ pub(crate) struct MenuAnswer {
     currency: Currency,
     /// The part of the day that decides what is offered; null when all is offered all day.
     daypart: Option<String>,
+    /// Whether the site takes orders now, and when it does again.
+    site: Standing,
     /// In the order in which guests see them.
     categories: Vec<CategoryAnswer>,
     /// In the order in which guests see them.
@@ -106,7 +110,12 @@ struct OptionAnswer {
 
 impl MenuSnapshot {
     /// The menu's answer in the first of these languages that it has, as of now.
-    pub(crate) fn render(&self, live: &Live, languages: Languages) -> Result<Rendered, Problem> {
+    pub(crate) fn render(
+        &self,
+        live: &Live,
+        standing: Standing,
+        languages: Languages,
+    ) -> Result<Rendered, Problem> {
         // A panic while holding the lock leaves at worst an answer out of the cache.
         let lock = || {
             self.rendered
@@ -114,14 +123,16 @@ impl MenuSnapshot {
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
         };
         let version = live.with_stock(|stock| stock.version);
-        if let Some((shown, rendered)) = lock().get(&languages)
-            && *shown == version
+        if let Some((shown, at, rendered)) = lock().get(&languages)
+            && (*shown, at) == (version, &standing)
         {
+            metrics::counter!(names::MENU_CACHE, "result" => "hit").increment(1);
             return Ok(rendered.clone());
         }
+        metrics::counter!(names::MENU_CACHE, "result" => "miss").increment(1);
         let (version, answer) = live.with_stock(|stock| {
             let level = |sku: &str| stock.levels.get(sku).copied();
-            (stock.version, self.answer(&languages, level))
+            (stock.version, self.answer(&languages, &standing, level))
         });
         let body = serde_json::to_vec(&answer).map_err(|_| Problem::internal())?;
         let digest = Sha256::digest(&body);
@@ -138,7 +149,7 @@ impl MenuSnapshot {
         if cache.len() >= RENDERED_MAX {
             cache.clear();
         }
-        cache.insert(languages, (version, rendered.clone()));
+        cache.insert(languages, (version, standing, rendered.clone()));
         Ok(rendered)
     }
 }
@@ -152,9 +163,21 @@ impl MenuSnapshot {
         }
     }
 
+    /// What an edge has until it is given its first menu.
+    pub(crate) fn none() -> Self {
+        let none = r#"{"version": 0, "currency": "XXX", "categories": [], "items": []}"#;
+        Self::new(serde_json::from_str(none).expect("a menu of nothing is a menu"))
+    }
+
+    /// Whether there is no menu yet.
+    pub(crate) fn is_none(&self) -> bool {
+        self.menu.version == 0
+    }
+
     fn answer(
         &self,
         languages: &Languages,
+        standing: &Standing,
         level: impl Fn(&str) -> Option<StockLevel>,
     ) -> MenuAnswer {
         let menu = &self.menu;
@@ -166,6 +189,7 @@ impl MenuSnapshot {
             version: menu.version,
             currency: menu.currency.clone(),
             daypart: None,
+            site: standing.clone(),
             categories: categories.collect(),
             items: menu
                 .items

@@ -44,6 +44,22 @@ pub(crate) const JOBS: &str = "sunakku_queue_jobs_total";
 pub(crate) const PREPARATION: &str = "sunakku_kitchen_preparation_seconds";
 /// By how much orders were ready before or after what was promised.
 pub(crate) const ESTIMATE_ERROR: &str = "sunakku_kitchen_estimate_error_seconds";
+/// Version of the menu that the site sells by.
+pub(crate) const MENU_VERSION: &str = "sunakku_menu_version";
+/// When the hub last confirmed that version, seconds since 1970; 0 when it has not.
+pub(crate) const MENU_CONFIRMED: &str = "sunakku_menu_confirmed_timestamp_seconds";
+/// Answers with the menu: ready (hit), or made anew (miss).
+pub(crate) const MENU_CACHE: &str = "sunakku_menu_cache_requests_total";
+/// Menus of the hub that were not taken.
+pub(crate) const MENU_REFUSED: &str = "sunakku_menu_refused_total";
+/// What the hub was asked for menu and settings, by what came of it.
+pub(crate) const DOWNLINE_READS: &str = "sunakku_downline_reads_total";
+/// Menus and settings that the hub has pushed, by what came of them.
+pub(crate) const DOWNLINE_PUSHES: &str = "sunakku_downline_pushes_total";
+/// Commands of the hub, by what became of them.
+pub(crate) const COMMANDS: &str = "sunakku_commands_total";
+/// Whether the site takes orders (0/1).
+pub(crate) const SITE_OPEN: &str = "sunakku_site_open";
 /// Calls of webhooks, by what came of them.
 pub(crate) const WEBHOOK_DELIVERIES: &str = "sunakku_webhook_deliveries_total";
 /// Events that a webhook has still to look at or to deliver.
@@ -107,6 +123,18 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Promised to really ready, by direction"
     );
+    describe_gauge!(MENU_VERSION, "Version of the menu that the site sells by");
+    describe_gauge!(
+        MENU_CONFIRMED,
+        Unit::Seconds,
+        "When the hub last confirmed the menu"
+    );
+    describe_counter!(MENU_CACHE, "Answers with the menu, ready or made anew");
+    describe_counter!(MENU_REFUSED, "Menus of the hub that were not taken");
+    describe_counter!(DOWNLINE_READS, "Menu and settings asked for, by result");
+    describe_counter!(DOWNLINE_PUSHES, "Menu and settings pushed, by result");
+    describe_counter!(COMMANDS, "Commands of the hub, by result");
+    describe_gauge!(SITE_OPEN, "Whether the site takes orders");
     describe_counter!(WEBHOOK_DELIVERIES, "Calls of webhooks, by result");
     describe_gauge!(WEBHOOK_LAG, "Events that a webhook has still to deliver");
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
@@ -124,6 +152,8 @@ pub(crate) fn describe() {
         "log-full",
         "kitchen-full",
         "too-many-open-orders",
+        "site-closed",
+        "no-menu",
         "unavailable",
     ] {
         counter!(ORDERS_REFUSED, "reason" => reason).absolute(0);
@@ -137,6 +167,18 @@ pub(crate) fn describe() {
     for result in ["done", "direct", "retried", "delayed", "dead"] {
         counter!(JOBS, "result" => result).absolute(0);
     }
+    for result in ["hit", "miss"] {
+        counter!(MENU_CACHE, "result" => result).absolute(0);
+    }
+    for result in ["ok", "missing", "away", "foreign", "unreadable"] {
+        counter!(DOWNLINE_READS, "result" => result).absolute(0);
+        counter!(DOWNLINE_PUSHES, "result" => result).absolute(0);
+    }
+    for result in ["applied", "refused"] {
+        counter!(COMMANDS, "result" => result).absolute(0);
+    }
+    counter!(MENU_REFUSED).absolute(0);
+    gauge!(MENU_CONFIRMED).set(0.0);
     counter!(LOG_CORRUPT).absolute(0);
     counter!(WEBSOCKETS_DROPPED).absolute(0);
 }

@@ -336,7 +336,10 @@ impl AppState {
                 }
                 ("tickets", Value::Array(rows))
             }
-            Topic::Menu => ("menu", json!({ "version": shared.menu.menu.version })),
+            Topic::Menu => (
+                "menu",
+                json!({ "version": shared.menus.current().menu.version }),
+            ),
             Topic::Sync => ("sync", serde_json::to_value(self.sync_answer().await?)?),
         })
     }

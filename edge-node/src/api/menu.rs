@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use sunakku_common::http::{Caller, languages};
 use sunakku_common::problem::Problem;
 
-use super::shared::SITE;
+use super::shared::{SITE, no_menu};
 use crate::menu::{MenuAnswer, Rendered};
 use crate::state::AppState;
 
@@ -16,6 +16,7 @@ use crate::state::AppState;
     responses(
         (status = 200, body = MenuAnswer), (status = 304, description = "Not changed since the ETag"),
         (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 503, description = "`no-menu`", body = Problem),
     )
 )]
 pub(super) async fn menu(
@@ -24,8 +25,12 @@ pub(super) async fn menu(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(SITE)?;
-    let (menu, live) = (&state.inner.menu, &state.inner.live);
-    let Rendered { body, etag } = menu.render(live, languages(&headers))?;
+    let (menu, live) = (state.inner.menus.current(), &state.inner.live);
+    if menu.is_none() {
+        return Err(no_menu());
+    }
+    let standing = state.inner.site.standing(state.inner.store.now());
+    let Rendered { body, etag } = menu.render(live, standing, languages(&headers))?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| *value == etag);

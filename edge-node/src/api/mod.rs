@@ -10,6 +10,7 @@ mod orders;
 mod queue;
 mod session;
 mod shared;
+mod site;
 mod stock;
 mod sync;
 mod tickets;
@@ -61,6 +62,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(stock::list))
         .routes(routes!(live::live))
         .routes(routes!(board::board))
+        .routes(routes!(site::get))
         // For staff.
         .routes(routes!(orders::collect))
         .routes(routes!(tickets::list))
@@ -83,6 +85,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(queue::retry))
         .routes(routes!(queue::discard))
         .routes(routes!(sync::status))
+        .routes(routes!(site::close))
+        .routes(routes!(site::open))
 }
 
 /// The OpenAPI document of this API.

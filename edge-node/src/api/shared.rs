@@ -62,6 +62,14 @@ pub(super) fn reason_text(reason: Option<String>) -> Result<Option<String>, Prob
     Ok(reason)
 }
 
+/// 503: the edge has not been given a menu yet.
+pub(super) fn no_menu() -> Problem {
+    Problem::unavailable(
+        "no-menu",
+        "This site has no menu yet. Give it one at the hub, or a seed file in its settings.",
+    )
+}
+
 /// 409: not from the state in which it is.
 pub(super) fn illegal_transition(state: &str, why: Option<String>) -> Problem {
     let why = why.unwrap_or_else(|| "this step does not lead out of its state".to_owned());

@@ -58,7 +58,7 @@ pub(super) async fn list(
         on_hand: None,
         suspended: false,
     };
-    let skus = state.inner.menu.menu.skus().into_iter();
+    let skus = state.inner.menus.current().menu.skus().into_iter();
     let mut levels: BTreeMap<String, StockLevel> = skus.map(|sku| (sku, uncounted)).collect();
     levels.extend(state.inner.store.stock().await?);
     let suspensions = state.inner.store.suspensions().await?;
@@ -86,12 +86,7 @@ async fn change(
     reason: Option<&str>,
 ) -> Result<Response, Problem> {
     let store = &state.inner.store;
-    let known = state.inner.menu.menu.skus().contains(sku)
-        || state
-            .inner
-            .live
-            .with_stock(|stock| stock.levels.contains_key(sku));
-    if !known {
+    if !state.knows_sku(sku) {
         return Err(Problem::not_found(
             "Nothing on the menu takes from this SKU.",
         ));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use sunakku_common::event::{Event, OrderMoved, OrderPlaced, TicketCreated, TicketMoved, kind};
 use sunakku_common::ids::OrderId;
@@ -29,26 +30,31 @@ const UNKNOWN_SECONDS: u32 = 120;
 #[derive(Clone)]
 pub(crate) struct Kitchen {
     load: Arc<Mutex<Load>>,
-    /// Seconds that one of an item takes to make.
-    seconds: Arc<HashMap<String, u32>>,
+    /// Seconds that one of an item takes to make, by the menu that runs.
+    seconds: Arc<ArcSwap<HashMap<String, u32>>>,
     cooks: Arc<HashMap<String, u32>>,
 }
 
 impl Kitchen {
-    pub(crate) fn new(menu: &Menu, stations: &[Station]) -> Self {
-        let seconds = menu
-            .items
-            .iter()
-            .map(|item| (item.id.clone(), item.preparation_seconds));
+    pub(crate) fn new(stations: &[Station]) -> Self {
         let cooks = stations
             .iter()
             .map(|station| (station.name.clone(), station.cooks));
         let cooks: HashMap<String, u32> = cooks.collect();
         Self {
             load: Arc::new(Mutex::new(Load::new(cooks.clone()))),
-            seconds: Arc::new(seconds.collect()),
+            seconds: Arc::default(),
             cooks: Arc::new(cooks),
         }
+    }
+
+    /// Plans by this menu from now on.
+    pub(crate) fn follow_menu(&self, menu: &Menu) {
+        let seconds = menu
+            .items
+            .iter()
+            .map(|item| (item.id.clone(), item.preparation_seconds));
+        self.seconds.store(Arc::new(seconds.collect()));
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Load) -> T) -> T {
@@ -58,6 +64,7 @@ impl Kitchen {
 
     fn seconds_of(&self, line: &OrderLine) -> u32 {
         self.seconds
+            .load()
             .get(&line.item)
             .copied()
             .unwrap_or(UNKNOWN_SECONDS)

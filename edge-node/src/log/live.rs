@@ -292,6 +292,9 @@ impl Told {
                 add(Topic::Tickets, "ticket", data);
             }
             kind::MENU_ACTIVATED => add(Topic::Menu, "menu", event.body()?),
+            kind::SITE_CLOSED | kind::SITE_OPENED | kind::SITE_CONFIGURED => {
+                add(Topic::Menu, "site", event.body()?);
+            }
             _ => {}
         }
         #[derive(serde::Deserialize)]

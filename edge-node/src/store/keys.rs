@@ -3,7 +3,7 @@
 //! All keys share the hash tag `{<site>}`, so that a script may use them together.
 
 use chrono::NaiveDate;
-use sunakku_common::ids::{Epoch, OrderId, SiteId, TicketId};
+use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId, TicketId};
 
 /// Makes the keys of one site.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Keys {
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
     /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
-    /// when the work queue is paused), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
+    /// when the work queue is paused), `anchor_seq` and `anchor_chain` (the chain
     /// at the last forgotten entry), `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
@@ -116,6 +116,22 @@ impl Keys {
     /// Set of SKUs that were given their first count.
     pub(crate) fn seeded(&self) -> String {
         self.key("stock:seeded")
+    }
+
+    /// Hash: the menu that the site sells by (`origin`, `version`, `hash`, `menu`), the `next` one
+    /// as JSON, and a print of what was `refused` last.
+    pub(crate) fn menu(&self) -> String {
+        self.key("menu")
+    }
+
+    /// Hash: the hub's `settings` for the site and what it is `closed` for, as JSON.
+    pub(crate) fn site(&self) -> String {
+        self.key("site")
+    }
+
+    /// String: what became of a command of the hub's.
+    pub(crate) fn command(&self, command: CommandId) -> String {
+        self.key(&format!("command:{command}"))
     }
 
     /// Counter: the last pickup number of a business day.

@@ -16,6 +16,11 @@ pub(crate) struct Scripts {
     pub(crate) retry_job: Script,
     pub(crate) discard_job: Script,
     pub(crate) switch_queue: Script,
+    pub(crate) activate_menu: Script,
+    pub(crate) refuse_menu: Script,
+    pub(crate) configure_site: Script,
+    pub(crate) switch_site: Script,
+    pub(crate) settle_command: Script,
     pub(crate) start_epoch: Script,
     pub(crate) trim_log: Script,
 }
@@ -46,6 +51,11 @@ impl Scripts {
             retry_job: script!("retry_job"),
             discard_job: script!("discard_job"),
             switch_queue: script!("switch_queue"),
+            activate_menu: script!("activate_menu"),
+            refuse_menu: script!("refuse_menu"),
+            configure_site: script!("configure_site"),
+            switch_site: script!("switch_site"),
+            settle_command: script!("settle_command"),
             start_epoch: script!("start_epoch"),
             trim_log: script!("trim_log"),
         }

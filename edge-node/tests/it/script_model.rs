@@ -167,7 +167,9 @@ async fn agree(redis: &str, steps: &[(Option<u8>, Step)]) {
     let site = format!("m-{}", uuid::Uuid::now_v7().simple())
         .parse()
         .unwrap();
-    let store = Store::open(redis, &site, &seed(), 1 << 40).await.unwrap();
+    let store = Store::open(redis, &site, &seed().stock, 1 << 40)
+        .await
+        .unwrap();
     let (mut scripts, mut model) = (Scripts::new(store).await, Model::new(&stock()));
     let mut asked: Vec<(String, String, Ask)> = Vec::new();
     for (key, step) in steps {

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use sunakku_common::business_day::business_day;
 use sunakku_common::claims::Role;
+use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Json, idempotency_key, languages};
 use sunakku_common::ids::OrderId;
 use sunakku_common::order::{OrderDetails, OrderRequest};
@@ -13,7 +14,8 @@ use sunakku_common::problem::Problem;
 use sunakku_common::sync::MAX_ORDER_BYTES;
 
 use super::answer::OrderAnswer;
-use crate::api::shared::{by, fresh};
+use crate::api::shared::{by, fresh, no_menu};
+use crate::downline::Standing;
 use crate::metrics as names;
 use crate::state::AppState;
 use crate::store::{Freshness, NewOrder, Operation, Placing, StoreError};
@@ -26,10 +28,10 @@ use crate::store::{Freshness, NewOrder, Operation, Placing, StoreError};
     responses(
         (status = 201, body = OrderAnswer),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 409, description = "`out-of-stock` with `items`, or `price-changed` with `total`", body = Problem),
+        (status = 409, description = "`out-of-stock` with `items`, `price-changed` with `total`, or `site-closed` with `opens_at`", body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, description = "`too-many-open-orders` of this device", body = Problem),
-        (status = 503, description = "`kitchen-full`, `log-full` or `store-unavailable`", body = Problem),
+        (status = 503, description = "`kitchen-full`, `log-full`, `no-menu` or `store-unavailable`", body = Problem),
     )
 )]
 pub(in crate::api) async fn place(
@@ -165,6 +167,8 @@ fn count_refusal(problem: &Problem) {
         | "price-changed"
         | "log-full"
         | "kitchen-full"
+        | "site-closed"
+        | "no-menu"
         | "too-many-open-orders") => known.to_owned(),
         _ if problem.status >= 500 => "unavailable".to_owned(),
         _ => "invalid-order".to_owned(),
@@ -176,11 +180,19 @@ fn count_refusal(problem: &Problem) {
 fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Priced), Problem> {
     let shared = &state.inner;
     let now = shared.store.now();
-    let (menu, site) = (&shared.menu, &shared.config.site);
+    let (menu, site) = (shared.menus.current(), &shared.site);
+    if menu.is_none() {
+        return Err(no_menu());
+    }
+    let standing = site.standing(now);
+    if !standing.open {
+        return Err(site_closed(&standing));
+    }
     let priced = request.price(&menu.menu, &menu.index, &shared.config.orders, now);
     let priced = priced.map_err(explain)?;
+    let starts = shared.config.site.business_day_starts;
     let estimate = shared.kitchen.estimate(&priced.lines, now);
-    let day = business_day(now, site.time_zone, site.business_day_starts);
+    let day = business_day(now, site.time_zone(), starts);
     let details = OrderDetails {
         id: OrderId::new(),
         channel: request.channel,
@@ -204,13 +216,24 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
             what,
         }));
     }
-    let (claims, limits) = (priced.claims.clone(), shared.config.limits);
+    let (claims, limits) = (priced.claims.clone(), site.limits());
     let order = NewOrder {
         details,
         claims,
         limits,
     };
     Ok((order, priced))
+}
+
+fn site_closed(standing: &Standing) -> Problem {
+    let why = standing.reason.as_deref().unwrap_or("closed for now");
+    let when = match standing.opens_at {
+        Some(at) => format!("It opens again at {}.", timestamp(at)),
+        None => "Ask the site's staff when it opens again.".to_owned(),
+    };
+    let detail = format!("The site takes no orders ({why}). Nothing was ordered. {when}");
+    let opens_at = standing.opens_at.map(timestamp);
+    Problem::conflict("site-closed", detail).with("opens_at", opens_at)
 }
 
 fn explain(fault: OrderFault) -> Problem {
