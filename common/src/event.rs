@@ -52,6 +52,8 @@ pub mod kind {
     pub const STOCK_RESUMED: &str = "stock.resumed";
     /// A menu went live: [`super::MenuActivated`].
     pub const MENU_ACTIVATED: &str = "menu.activated";
+    /// A menu that came from the hub cannot be used: [`super::MenuRefused`].
+    pub const MENU_REFUSED: &str = "menu.refused";
     /// A job failed for good: [`super::JobDead`].
     pub const JOB_DEAD: &str = "job.dead";
     /// A dead job is to be done after all: [`super::JobRetried`].
@@ -371,6 +373,24 @@ pub struct QueueSwitched {
 pub struct MenuActivated {
     /// The version that the site sells by from now on.
     pub version: u64,
+    /// SHA-256 of that menu ([`crate::menu::canonical::hash`]); a seed has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Code of the menu at the hub; a seed has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
+}
+
+/// Body of [`kind::MENU_REFUSED`]. The site sells on by the menu that it had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MenuRefused {
+    /// The version that it does not take.
+    pub version: u64,
+    /// Why.
+    pub reason: String,
+    /// Code of the menu at the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod config;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod local_time;
 pub mod menu;
 pub mod model;
 pub mod money;

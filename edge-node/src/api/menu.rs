@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sunakku_common::http::{Caller, languages};
+use sunakku_common::local_time::local;
 use sunakku_common::problem::Problem;
 
 use super::shared::SITE;
@@ -24,8 +25,11 @@ pub(super) async fn menu(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(SITE)?;
-    let (menu, live) = (&state.inner.menu, &state.inner.live);
-    let Rendered { body, etag } = menu.render(live, languages(&headers))?;
+    let shared = &state.inner;
+    let local = local(shared.store.now(), shared.config.site.time_zone);
+    let Rendered { body, etag } = shared
+        .menu
+        .render(&shared.live, languages(&headers), local)?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| *value == etag);

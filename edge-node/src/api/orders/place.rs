@@ -177,7 +177,8 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
     let shared = &state.inner;
     let now = shared.store.now();
     let (menu, site) = (&shared.menu, &shared.config.site);
-    let priced = request.price(&menu.menu, &menu.index, &shared.config.orders, now);
+    let limits = &shared.config.orders;
+    let priced = request.price(&menu.menu, &menu.index, limits, now, site.time_zone);
     let priced = priced.map_err(explain)?;
     let estimate = shared.kitchen.estimate(&priced.lines, now);
     let day = business_day(now, site.time_zone, site.business_day_starts);
