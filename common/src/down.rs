@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::SiteId;
-use crate::menu::Menu;
+use crate::menu::{Menu, canonical};
 use crate::money::Currency;
 
 /// The menu of one site, as the hub keeps it for the site.
@@ -43,7 +43,7 @@ pub struct NextMenu {
 pub struct MenuVersion {
     /// Its version.
     pub version: u64,
-    /// [`text_hash`] of `menu`.
+    /// [`text_hash`] of `menu`, which is what [`canonical::hash`] gives for it.
     pub hash: String,
     /// The menu, exactly as it was hashed.
     pub menu: Box<RawValue>,
@@ -80,7 +80,7 @@ impl MenuVersion {
     /// # Errors
     /// When it cannot be written as JSON, which no menu brings about.
     pub fn of(menu: &Menu) -> Result<Self, serde_json::Error> {
-        let text = serde_json::to_string(menu)?;
+        let text = canonical::text(menu)?;
         Ok(Self {
             version: menu.version,
             hash: text_hash(&text),

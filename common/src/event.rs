@@ -383,25 +383,24 @@ pub struct QueueSwitched {
 pub struct MenuActivated {
     /// The version that the site sells by from now on.
     pub version: u64,
-    /// Hash of its text ([`crate::down::text_hash`]); empty in events of old.
-    #[serde(default)]
-    pub hash: String,
-    /// Where it comes from: `seed`, or `hub:<code>`.
-    #[serde(default)]
-    pub origin: String,
+    /// SHA-256 of that menu ([`crate::menu::canonical::hash`]); a seed has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Code of the menu at the hub; a seed has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
 }
 
-/// Body of [`kind::MENU_REFUSED`]: the one before goes on.
+/// Body of [`kind::MENU_REFUSED`]. The site sells on by the menu that it had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MenuRefused {
-    /// The version that was offered.
+    /// The version that it does not take.
     pub version: u64,
-    /// Its hash.
-    pub hash: String,
-    /// Why it was not taken.
+    /// Why.
     pub reason: String,
-    /// The version that goes on.
-    pub running: u64,
+    /// Code of the menu at the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
 }
 
 /// Body of [`kind::SITE_CONFIGURED`].

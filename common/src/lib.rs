@@ -14,6 +14,7 @@ pub mod down;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod local_time;
 pub mod menu;
 pub mod model;
 pub mod money;

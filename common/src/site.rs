@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SiteId;
+use crate::local_time::moment;
 use crate::money::Currency;
 
 /// What the hub has set for a site. Members that are not known here are passed over.
@@ -125,28 +126,20 @@ impl OpeningHours {
                 true => day.checked_add_days(Days::new(1))?,
                 false => day,
             };
-            Some((
-                moment(day, hours.from, zone)?,
-                moment(last, hours.to, zone)?,
-            ))
+            let (from, to) = (day.and_time(hours.from), last.and_time(hours.to));
+            let (from, to) = (moment(from, zone), moment(to, zone));
+            // Clocks may leap over all of it.
+            (from < to).then_some((from, to))
         };
         hours.iter().filter_map(range).collect()
     }
 }
 
-/// The moment of a local time: the first of two when clocks are set back, the first after it
-/// when clocks leap over it.
-pub fn moment(day: NaiveDate, time: NaiveTime, zone: Tz) -> Option<DateTime<Utc>> {
-    // No zone leaps over more than a day.
-    let quarters = (0..=96).map(|n| day.and_time(time) + TimeDelta::minutes(15 * n));
-    let mut found = quarters.filter_map(|local| zone.from_local_datetime(&local).earliest());
-    found.next().map(|at| at.to_utc())
-}
-
 /// Begin of the business day after that of a moment.
 pub fn next_business_day(at: DateTime<Utc>, zone: Tz, starts: NaiveTime) -> Option<DateTime<Utc>> {
     let day = crate::business_day::business_day(at, zone, starts);
-    moment(day.checked_add_days(Days::new(1))?, starts, zone)
+    let next = day.checked_add_days(Days::new(1))?;
+    Some(moment(next.and_time(starts), zone))
 }
 
 #[cfg(test)]

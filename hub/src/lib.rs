@@ -6,6 +6,7 @@
 //! - [`intake`] takes the sites' logs, commits them, and answers after the commit.
 //! - [`api`] answers people and programs over HTTP.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
+//! - [`menus`] keeps drafts, versions and what each site is to run.
 //! - [`ledger`] proves that what is stored is what the sites sent.
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod health;
 pub mod identity;
 pub mod intake;
 pub mod ledger;
+pub mod menus;
 pub mod metrics;
 pub mod upkeep;
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sunakku_common::http::{Caller, languages};
+use sunakku_common::local_time::local;
 use sunakku_common::problem::Problem;
 
 use super::shared::{SITE, no_menu};
@@ -25,12 +26,18 @@ pub(super) async fn menu(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(SITE)?;
-    let (menu, live) = (state.inner.menus.current(), &state.inner.live);
+    let shared = &state.inner;
+    let menu = shared.menus.current();
     if menu.is_none() {
         return Err(no_menu());
     }
-    let standing = state.inner.site.standing(state.inner.store.now());
-    let Rendered { body, etag } = menu.render(live, standing, languages(&headers))?;
+    let now = shared.store.now();
+    let (standing, local) = (
+        shared.site.standing(now),
+        local(now, shared.site.time_zone()),
+    );
+    let Rendered { body, etag } =
+        menu.render(&shared.live, standing, languages(&headers), local)?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| *value == etag);

@@ -236,8 +236,7 @@ impl Menus {
                                have this one taken with the command menu.reload and go_back"
                 .to_owned(),
         };
-        self.refuse(&mark, running.map_or(0, |mark| mark.version), reason)
-            .await
+        self.refuse(&mark, reason).await
     }
 
     /// Puts a menu in force in memory. In this order: a screen that the log tells of a new menu
@@ -263,14 +262,16 @@ impl Menus {
         Ok(())
     }
 
-    async fn refuse(&self, mark: &Mark, running: u64, reason: String) -> Result<(), StoreError> {
+    async fn refuse(&self, mark: &Mark, reason: String) -> Result<(), StoreError> {
         let refused = MenuRefused {
             version: mark.version,
-            hash: mark.hash.clone(),
             reason: reason.clone(),
-            running,
+            menu: match &mark.origin {
+                Origin::Seed => None,
+                Origin::Hub(code) => Some(code.clone()),
+            },
         };
-        if self.inner.store.refuse_menu(&refused).await? {
+        if self.inner.store.refuse_menu(&refused, &mark.hash).await? {
             tracing::error!(version = mark.version, reason, "a menu was refused");
             metrics::counter!(names::MENU_REFUSED).increment(1);
         }

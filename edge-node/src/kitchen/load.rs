@@ -79,8 +79,8 @@ impl Load {
             return;
         }
         let mut parts: HashMap<String, Part> = HashMap::new();
-        for line in &order.lines {
-            let one = u64::from(seconds(line));
+        for line in order.lines.iter().flat_map(OrderLine::to_make) {
+            let one = u64::from(seconds(&line));
             let part = parts.entry(line.station.clone()).or_default();
             part.lines.push(one * u64::from(line.quantity));
             part.slowest = part.slowest.max(one);

@@ -72,6 +72,7 @@ impl Kitchen {
 
     /// When an order of these lines would be ready if the kitchen got it now.
     pub(crate) fn estimate(&self, lines: &[OrderLine], now: DateTime<Utc>) -> DateTime<Utc> {
+        let lines: Vec<OrderLine> = lines.iter().flat_map(OrderLine::to_make).collect();
         let lines = lines
             .iter()
             .map(|line| (line.station.as_str(), self.seconds_of(line)));

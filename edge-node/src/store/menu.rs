@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sunakku_common::down::{Mark, MenuVersion, NextMenu, Origin};
-use sunakku_common::event::MenuRefused;
+use sunakku_common::down::{Mark, MenuVersion, NextMenu, Origin, text_hash};
+use sunakku_common::event::{MenuActivated, MenuRefused};
 
 use super::{Operation, Store, StoreError};
 
@@ -41,11 +41,21 @@ pub struct StoredNext {
 impl Store {
     /// Makes a menu the one that the site sells by. Whether it was not before.
     pub async fn activate_menu(&self, stored: &StoredMenu) -> Result<bool, StoreError> {
+        let of_hub = match &stored.origin {
+            Origin::Seed => None,
+            Origin::Hub(code) => Some(code.clone()),
+        };
+        let event = MenuActivated {
+            version: stored.menu.version,
+            hash: of_hub.is_some().then(|| stored.menu.hash.clone()),
+            menu: of_hub,
+        };
         let args = [
             stored.menu.version.to_string(),
             stored.menu.hash.clone(),
             stored.origin.to_text(),
             stored.menu.menu.get().to_owned(),
+            serde_json::to_string(&event)?,
         ];
         let script = &self.inner.scripts.activate_menu;
         let operation = Operation::system("menu");
@@ -59,9 +69,9 @@ impl Store {
     }
 
     /// Tells that a menu was not taken, unless that was told last. Whether it was told now.
-    pub async fn refuse_menu(&self, refused: &MenuRefused) -> Result<bool, StoreError> {
+    pub async fn refuse_menu(&self, refused: &MenuRefused, hash: &str) -> Result<bool, StoreError> {
         let body = serde_json::to_string(refused)?;
-        let args = [sunakku_common::down::text_hash(&body), body];
+        let args = [text_hash(&format!("{hash} {body}")), body];
         let script = &self.inner.scripts.refuse_menu;
         let operation = Operation::system("menu");
         let keys = [self.keys().menu()];

@@ -357,7 +357,7 @@ async fn oversold(postgres: &PgPool, site: &str, menu: &Menu) -> Result<i64> {
             .filter_map(|option| item.option(option["id"].as_str()?));
         let consumed = options
             .map(|(_, option)| option.consumption())
-            .chain([item.consumption()]);
+            .chain([menu.consumption(item)]);
         for (sku, each) in consumed.flatten() {
             *taken.entry(sku).or_default() += i64::from(each) * units;
         }

@@ -188,7 +188,8 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
     if !standing.open {
         return Err(site_closed(&standing));
     }
-    let priced = request.price(&menu.menu, &menu.index, &shared.config.orders, now);
+    let limits = &shared.config.orders;
+    let priced = request.price(&menu.menu, &menu.index, limits, now, site.time_zone());
     let priced = priced.map_err(explain)?;
     let starts = shared.config.site.business_day_starts;
     let estimate = shared.kitchen.estimate(&priced.lines, now);

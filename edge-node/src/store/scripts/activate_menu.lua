@@ -1,6 +1,7 @@
 -- Makes a menu the one that the site sells by, and keeps it for the next start.
 -- KEYS: 4 menu hash
--- ARGV: 5 version, 6 hash, 7 origin ('seed' or 'hub:' and the menu's code), 8 menu JSON
+-- ARGV: 5 version, 6 hash, 7 origin ('seed' or 'hub:' and the menu's code), 8 menu JSON,
+--       9 event body JSON
 -- Answers: ok | same (it is so).
 local answer = settled()
 if answer then
@@ -13,6 +14,5 @@ end
 redis.call('HSET', KEYS[4], 'version', ARGV[5], 'hash', ARGV[6], 'origin', ARGV[7],
     'menu', ARGV[8])
 redis.call('HDEL', KEYS[4], 'refused')
-append('menu.activated', '{"version":' .. ARGV[5] .. ',"hash":"' .. ARGV[6] .. '","origin":"'
-    .. ARGV[7] .. '"}')
+append('menu.activated', ARGV[9])
 return { 'ok' }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use sunakku_common::event::{OrderMoved, OrderPlaced, StockChange};
+use sunakku_common::event::{MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange};
 use sunakku_common::ids::{Epoch, OrderId, SiteId};
 use sunakku_common::money::Minor;
 use sunakku_common::state::OrderState;
@@ -102,6 +102,9 @@ pub(super) struct Fold {
     pub(super) stock: BTreeMap<StockKey, usize>,
     pub(super) movements: Vec<Movement>,
     pub(super) sales: BTreeMap<SalesKey, Sold>,
+    /// The last that each site told of its menu, with the edge's time.
+    pub(super) activated: BTreeMap<SiteId, (MenuActivated, Option<DateTime<Utc>>)>,
+    pub(super) refused: BTreeMap<SiteId, (MenuRefused, Option<DateTime<Utc>>)>,
 }
 
 /// Whether an order in this state counts as sold.
@@ -123,6 +126,16 @@ impl Fold {
         let step = match fact.what {
             What::Placed(placed) => self.place(entry, placed)?,
             What::Moved(moved) => self.step(entry, moved)?,
+            What::MenuActivated(menu) => {
+                let at = within_calendar(entry.event.at);
+                self.activated.insert(entry.site.clone(), (menu, at));
+                Step::Usual
+            }
+            What::MenuRefused(menu) => {
+                let at = within_calendar(entry.event.at);
+                self.refused.insert(entry.site.clone(), (menu, at));
+                Step::Usual
+            }
             What::Other => Step::Usual,
         };
         for change in fact.stock {
