@@ -1,10 +1,12 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
-mod error;
+mod commands;
+pub(crate) mod error;
 mod health;
 mod ledger;
 mod orders;
 mod session;
+mod settings;
 mod sites;
 
 use std::sync::Arc;
@@ -93,6 +95,9 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
+        .routes(routes!(settings::get, settings::set))
+        .routes(routes!(commands::of_site, commands::give))
+        .routes(routes!(commands::of_all, commands::give_many))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

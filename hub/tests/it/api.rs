@@ -73,11 +73,13 @@ fn claims(token: &str) -> Result<Value> {
 }
 
 /// Every route, and whether it is open to everyone.
-const ROUTES: [(&str, &str, bool); 12] = [
+const ROUTES: [(&str, &str, bool); 18] = [
     ("get", "/.well-known/jwks.json", true),
     ("get", "/livez", true),
     ("get", "/metrics", true),
     ("get", "/readyz", true),
+    ("get", "/v1/commands", false),
+    ("post", "/v1/commands", false),
     ("get", "/v1/ledger", false),
     ("get", "/v1/orders", false),
     ("get", "/v1/orders/{id}", false),
@@ -85,6 +87,10 @@ const ROUTES: [(&str, &str, bool); 12] = [
     ("post", "/v1/session", true),
     ("post", "/v1/session/site", false),
     ("get", "/v1/sites", false),
+    ("get", "/v1/sites/{id}/commands", false),
+    ("post", "/v1/sites/{id}/commands", false),
+    ("get", "/v1/sites/{id}/settings", false),
+    ("put", "/v1/sites/{id}/settings", false),
     ("get", "/openapi.json", true),
 ];
 

@@ -7,7 +7,8 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use sunakku_common::event::{
-    Event, MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange, StockMoved, kind,
+    CommandSettled, Event, MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange,
+    StockMoved, kind,
 };
 use sunakku_common::ids::{OrderId, check_code};
 use sunakku_common::money::Minor;
@@ -35,6 +36,7 @@ pub(super) enum What {
     Moved(OrderMoved),
     MenuActivated(MenuActivated),
     MenuRefused(MenuRefused),
+    CommandSettled(CommandSettled),
     /// Nothing that is projected; also every kind that is not known here.
     Other,
 }
@@ -92,6 +94,17 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
             check_menu(body.version, body.menu.as_deref())?;
             Ok(Fact {
                 what: What::MenuRefused(body),
+                stock: Vec::new(),
+                order,
+            })
+        }
+        kind::COMMAND_APPLIED | kind::COMMAND_REFUSED => {
+            let body: CommandSettled = parse(&body)?;
+            if body.reason.is_some() != (event.kind == kind::COMMAND_REFUSED) {
+                return Err("its body does not say what its kind says".to_owned());
+            }
+            Ok(Fact {
+                what: What::CommandSettled(body),
                 stock: Vec::new(),
                 order,
             })

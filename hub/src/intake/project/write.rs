@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use sunakku_common::event::{MenuActivated, MenuRefused, OrderPlaced};
-use sunakku_common::ids::{Epoch, OrderId, SiteId};
+use sunakku_common::event::{CommandSettled, MenuActivated, MenuRefused, OrderPlaced};
+use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::order::OrderLine;
 
 use super::fold::{Fold, Movement, Order, OrderKey, SalesKey, Sold};
@@ -41,6 +41,9 @@ pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<()
     }
     if !fold.activated.is_empty() {
         note_activated(connection, &fold.activated).await?;
+    }
+    if !fold.commands.is_empty() {
+        settle_commands(connection, &fold.commands).await?;
     }
     if !fold.refused.is_empty() {
         note_refused(connection, &fold.refused).await?;
@@ -289,6 +292,37 @@ async fn note_refused(
     .bind(column(&rows, |(_, (_, at))| *at))
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// A command that was given up here as expired may have been applied in time; what a site has
+/// told of one stands.
+async fn settle_commands(
+    connection: &mut PgConnection,
+    told: &BTreeMap<(SiteId, CommandId), CommandSettled>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = told.iter().collect();
+    let state = |settled: &CommandSettled| match settled.reason.as_deref() {
+        None => "applied",
+        Some("expired") => "expired",
+        Some(_) => "refused",
+    };
+    let settled = sqlx::query(
+        "update command c set state = u.state, reason = u.reason, detail = u.detail,
+                settled_at = now(), delivered_at = coalesce(c.delivered_at, now())
+         from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+                  as u (site_id, command_id, state, reason, detail)
+         where c.site_id = u.site_id and c.command_id = u.command_id
+           and c.state not in ('applied', 'refused')",
+    )
+    .bind(column(&rows, |((site, _), _)| site.as_str()))
+    .bind(column(&rows, |((_, command), _)| command.0))
+    .bind(column(&rows, |(_, settled)| state(settled)))
+    .bind(column(&rows, |(_, settled)| settled.reason.as_deref()))
+    .bind(column(&rows, |(_, settled)| settled.detail.as_deref()))
+    .execute(connection)
+    .await?;
+    tracing::debug!(settled = settled.rows_affected(), "commands were reported");
     Ok(())
 }
 
