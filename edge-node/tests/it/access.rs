@@ -10,7 +10,7 @@ use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
 /// What a kiosk may do, beside what everyone may.
-const KIOSK: [(&str, &str); 7] = [
+const KIOSK: [(&str, &str); 8] = [
     ("get", "/v1/menu"),
     ("post", "/v1/orders"),
     ("get", "/v1/orders/{id}"),
@@ -18,6 +18,7 @@ const KIOSK: [(&str, &str); 7] = [
     ("get", "/v1/stock"),
     ("get", "/v1/live"),
     ("get", "/v1/board"),
+    ("get", "/v1/site"),
 ];
 /// Open on this machine without a token.
 const OPEN: [(&str, &str); 4] = [
@@ -27,7 +28,7 @@ const OPEN: [(&str, &str); 4] = [
     ("get", "/metrics"),
 ];
 /// What the role for metrics may see of a site.
-const SRE: [(&str, &str); 1] = [("get", "/v1/sync")];
+const SRE: [(&str, &str); 2] = [("get", "/v1/sync"), ("get", "/v1/site")];
 
 /// Every route of the document but the open ones: method and path template.
 async fn routes(test: &TestSite) -> Vec<(String, String)> {
