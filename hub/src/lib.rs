@@ -11,7 +11,9 @@
 
 pub mod api;
 pub mod app;
+mod audit;
 pub mod broker;
+mod change;
 pub mod commands;
 pub mod config;
 pub mod database;

@@ -1,8 +1,10 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
-mod error;
+mod audit;
+pub(crate) mod error;
 mod health;
 mod ledger;
+pub(crate) mod menus;
 mod orders;
 mod session;
 mod sites;
@@ -93,6 +95,29 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::get, menus::replace))
+        .routes(routes!(menus::items::add))
+        .routes(routes!(menus::items::change, menus::items::remove))
+        .routes(routes!(
+            menus::overrides::set_for_site,
+            menus::overrides::clear_for_site
+        ))
+        .routes(routes!(
+            menus::overrides::set_for_region,
+            menus::overrides::clear_for_region
+        ))
+        .routes(routes!(menus::versions::diff))
+        .routes(routes!(menus::publish::publish))
+        .routes(routes!(menus::publish::roll_back))
+        .routes(routes!(menus::versions::list))
+        .routes(routes!(menus::versions::get))
+        .routes(routes!(menus::sites::assign, menus::sites::release))
+        .routes(routes!(menus::sites::effective))
+        .routes(routes!(menus::rollout::list))
+        .routes(routes!(menus::exchange::export))
+        .routes(routes!(menus::exchange::import))
+        .routes(routes!(audit::list))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
