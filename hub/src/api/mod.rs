@@ -29,7 +29,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -84,6 +84,7 @@ impl utoipa::Modify for Bearer {
 
 /// All routes with their layers.
 pub fn router(hub: Hub, config: &config::Http) -> Router {
+    let whole_menu = DefaultBodyLimit::max(config.max_menu_bytes);
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
         .routes(routes!(session::sign_in))
@@ -96,7 +97,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
         .routes(routes!(menus::list, menus::create))
-        .routes(routes!(menus::get, menus::replace))
+        .routes(routes!(menus::get, menus::replace).layer(whole_menu.clone()))
         .routes(routes!(menus::items::add))
         .routes(routes!(menus::items::change, menus::items::remove))
         .routes(routes!(
@@ -116,7 +117,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(menus::sites::effective))
         .routes(routes!(menus::rollout::list))
         .routes(routes!(menus::exchange::export))
-        .routes(routes!(menus::exchange::import))
+        .routes(routes!(menus::exchange::import).layer(whole_menu))
         .routes(routes!(audit::list))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))

@@ -170,3 +170,43 @@ async fn the_program_exports_and_imports() -> Result<()> {
     ensure!(json["document"]["id"] == "copy", "{json}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_whole_menu_may_be_longer_than_other_bodies() -> Result<()> {
+    let world = World::new(&[]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let admin = Admin::of(&hub).await?;
+    admin.lunch(&[]).await?;
+    let item = |n: u32| {
+        json!({"id": format!("i{n}"), "name": {"en": "I"}, "category": "c", "price": 1,
+               "station": "bar", "description": {"en": "w".repeat(1_900)}})
+    };
+    let menu = |items: u32| {
+        json!({"document": {"currency": "EUR", "categories": [{"id": "c", "name": {"en": "C"}}],
+                            "items": (0..items).map(item).collect::<Vec<_>>()}})
+    };
+    let any = [("if-match", "*")];
+    let path = "/v1/menus/lunch/import";
+    let taken = admin
+        .send(Method::POST, path, &any, menu(180), 200)
+        .await?
+        .json()?;
+    ensure!(taken["faults"] == json!([]), "{}", taken["faults"]);
+    admin.publish().await?;
+    admin
+        .send(Method::PUT, "/v1/menus/lunch", &any, menu(300), 200)
+        .await?;
+    let problem = admin
+        .post("/v1/menus/lunch/publish", json!({}), 422)
+        .await?;
+    ensure!(problem["faults"][0]["path"] == "items", "{problem}");
+    let problem = admin
+        .send(Method::POST, path, &any, menu(1_200), 413)
+        .await?
+        .json()?;
+    ensure!(
+        problem["type"] == "urn:sunakku:problem:body-too-large",
+        "{problem}"
+    );
+    Ok(())
+}

@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::canonical;
-use sunakku_hub::menus::wanted::{Wanted, wanted, wanted_at};
+use sunakku_hub::menus::wanted::{CHANNEL, Wanted, wanted, wanted_at};
+use xtask::harness::LIMIT;
 
 use crate::support::{Admin, Hub, World};
 
@@ -332,6 +333,71 @@ async fn a_version_never_changes() -> Result<()> {
     ensure!(before == after, "{before}\n{after}");
     let third = admin.get("/v1/menus/lunch/versions/3").await?;
     ensure!(third["document"] == before["document"] && third["overrides"] == before["overrides"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn listeners_are_told_when_sites_may_have_another_menu_to_run() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let admin = Admin::of(&hub).await?;
+    let mut listener = sqlx::postgres::PgListener::connect(&world.postgres_url).await?;
+    listener.listen(CHANNEL).await?;
+    admin.lunch(&["s1"]).await?;
+    admin.publish().await?;
+    admin
+        .post("/v1/menus/lunch/rollback", json!({"version": 1}), 201)
+        .await?;
+    admin.delete("/v1/menus/lunch/sites/s1", 200).await?;
+    // Given to the site, published, gone back, taken away.
+    for _ in 0..4 {
+        let told = tokio::time::timeout(LIMIT, listener.recv()).await??;
+        ensure!(told.payload() == "lunch");
+    }
+    Ok(())
+}
+
+/// The hub is killed at any moment of a publish; whoever asked tries again at the next one.
+#[tokio::test]
+async fn a_publish_that_a_crash_cut_off_is_made_once() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let mut hub = Hub::start(&world, "hub").await?;
+    let token = {
+        let admin = Admin::of(&hub).await?;
+        admin.lunch(&["s1"]).await?;
+        hub.token("ann").await?
+    };
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    for round in 0..8_u64 {
+        let key = format!("crash-{round}");
+        let request = client
+            .post(hub.url("/v1/menus/lunch/publish"))
+            .bearer_auth(&token)
+            .header("idempotency-key", &key)
+            .json(&json!({ "note": key }));
+        let asking = tokio::spawn(request.send());
+        tokio::time::sleep(std::time::Duration::from_millis(round * 2)).await;
+        hub.process.kill()?;
+        let _cut_off = asking.await?;
+        hub = Hub::start(&world, &format!("hub-{round}")).await?;
+        let admin = Admin::of(&hub).await?;
+        let headers = [("idempotency-key", key.as_str())];
+        let body = json!({ "note": key });
+        let path = "/v1/menus/lunch/publish";
+        admin.send(Method::POST, path, &headers, body, 201).await?;
+    }
+    let admin = Admin::of(&hub).await?;
+    let versions = admin.get("/v1/menus/lunch/versions").await?;
+    let rows = versions["items"].as_array().context("versions")?;
+    let mut notes: Vec<&str> = rows.iter().filter_map(|row| row["note"].as_str()).collect();
+    notes.sort_unstable();
+    let expected: Vec<String> = (0..8).map(|round| format!("crash-{round}")).collect();
+    ensure!(notes == expected, "{notes:?}");
+    let audit = admin.get("/v1/audit?action=menu.publish").await?;
+    ensure!(
+        audit["items"].as_array().context("audit")?.len() == 8,
+        "{audit}"
+    );
     Ok(())
 }
 
