@@ -97,7 +97,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
         .routes(routes!(menus::list, menus::create))
-        .routes(routes!(menus::get, menus::replace).layer(whole_menu.clone()))
+        .routes(routes!(menus::get, menus::replace).layer(whole_menu))
         .routes(routes!(menus::items::add))
         .routes(routes!(menus::items::change, menus::items::remove))
         .routes(routes!(

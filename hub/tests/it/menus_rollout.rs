@@ -109,6 +109,15 @@ async fn each_site_is_as_far_as_it_tells() -> Result<()> {
     Ok(())
 }
 
+/// Menu, version and hash that a site runs; version and reason of what it refused.
+type Told = (
+    Option<String>,
+    Option<i64>,
+    Option<String>,
+    Option<i64>,
+    Option<String>,
+);
+
 #[tokio::test]
 async fn what_a_site_tells_again_or_wrongly_does_no_harm() -> Result<()> {
     let world = World::new(&["s1"]).await?;
@@ -130,13 +139,7 @@ async fn what_a_site_tells_again_or_wrongly_does_no_harm() -> Result<()> {
     );
     site.commit(1, 7).await?;
     let pool = world.pool().await?;
-    let told: (
-        Option<String>,
-        Option<i64>,
-        Option<String>,
-        Option<i64>,
-        Option<String>,
-    ) = sqlx::query_as(
+    let told: Told = sqlx::query_as(
         "select menu_id, version, hash, refused_version, refused_reason from site_menu",
     )
     .fetch_one(&pool)
