@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Category, Consumes, Item, Menu, ModifierGroup, Overrides, Schedule};
+use super::{
+    Category, Consumes, Item, MAX_MENU_BYTES, Menu, ModifierGroup, Overrides, Schedule, canonical,
+};
 use crate::ids::check_code;
 use crate::money::Minor;
 use crate::text::{Text, is_printable};
@@ -58,6 +60,11 @@ impl Menu {
             let path = format!("items[{n}]");
             faults.code(&path, "id", &item.id, &mut items);
             self.find_item_faults(&path, item, &mut faults);
+        }
+        let bytes = canonical::text(self).map_or(usize::MAX, |text| text.len());
+        if bytes > MAX_MENU_BYTES {
+            let what = format!("take {bytes} bytes, at most {MAX_MENU_BYTES} travel to a site");
+            faults.add("items", "", &what);
         }
         faults.0
     }

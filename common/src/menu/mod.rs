@@ -20,6 +20,9 @@ pub use self::schedule::{Daypart, Schedule};
 use crate::money::{Currency, Minor};
 use crate::text::Text;
 
+/// Bytes of a menu's canonical text: two of them (of now and of next) fit into one message.
+pub const MAX_MENU_BYTES: usize = 400 * 1024;
+
 /// Units of each SKU that one of a thing takes from stock.
 pub type Consumes = BTreeMap<String, u32>;
 

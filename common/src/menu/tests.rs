@@ -179,3 +179,17 @@ fn equal_contents_have_one_hash() {
         r#"{"a":{"c":true,"d":"ä\n"},"b":[1,null]}"#
     );
 }
+
+#[test]
+fn a_menu_that_no_message_could_carry_is_a_fault() {
+    let mut menu = menu();
+    let words = Text::english("w".repeat(1_999));
+    for n in 0..210 {
+        let mut item = Item::new(&format!("i{n}"), Text::english("I"), "c", 1, "bar");
+        item.description = words.clone();
+        menu.items.push(item);
+    }
+    assert_eq!(paths(&menu), ["items"]);
+    menu.items.truncate(150);
+    assert_eq!(menu.faults(), []);
+}

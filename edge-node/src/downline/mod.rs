@@ -74,6 +74,7 @@ impl Downline {
         let every = Duration::from_secs(shared.config.menu.reread_seconds);
         let (mut due, mut connected) = (Instant::now(), false);
         loop {
+            shared.site.note_standing(Utc::now());
             let next = status.borrow_and_update().next.clone();
             // One whose time is over waits for the store.
             let until = |at: DateTime<Utc>| (at - Utc::now()).to_std().unwrap_or(OVERDUE);

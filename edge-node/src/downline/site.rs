@@ -157,10 +157,15 @@ impl SiteState {
         }
     }
 
+    /// Shows in the metrics whether the site takes orders.
+    pub(crate) fn note_standing(&self, now: DateTime<Utc>) {
+        let open = f64::from(u8::from(self.standing(now).open));
+        metrics::gauge!(names::SITE_OPEN).set(open);
+    }
+
     /// The site as it is shown.
     pub(crate) fn shown(&self, now: DateTime<Utc>) -> SiteShown {
         let standing = self.standing(now);
-        metrics::gauge!(names::SITE_OPEN).set(f64::from(u8::from(standing.open)));
         let kept = self.inner.kept.load();
         let (settings, limits) = (kept.settings.as_ref(), self.limits());
         let closed = kept.closed.as_ref().filter(|closed| now < closed.until);

@@ -20,6 +20,7 @@ mod lists;
 mod live;
 mod lost_data;
 mod memory;
+mod menu;
 mod movements;
 mod orders;
 mod pause;

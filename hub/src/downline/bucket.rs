@@ -24,15 +24,22 @@ pub(super) struct Held {
 pub(super) async fn open(client: &Client, bucket: Bucket) -> Result<Open> {
     let jetstream: Context = jetstream::new(client.clone());
     let (source, destination) = bucket.republish();
+    let republish = Some(Republish {
+        source,
+        destination,
+        headers_only: false,
+    });
+    // Asking is quick; a change of a stream has to reach the disk.
+    if let Ok(store) = jetstream.get_key_value(bucket.name()).await
+        && store.stream.cached_info().config.republish == republish
+    {
+        return Ok(Open { bucket, store });
+    }
     let config = kv::Config {
         bucket: bucket.name().to_owned(),
         description: "One key per site, made from Postgres".to_owned(),
         history: 1,
-        republish: Some(Republish {
-            source,
-            destination,
-            headers_only: false,
-        }),
+        republish,
         ..kv::Config::default()
     };
     let store = jetstream.create_or_update_key_value(config).await;

@@ -4,6 +4,7 @@
 //! site has all commands that it has not reported, in their order, so none overtakes another.
 
 use anyhow::{Result, bail};
+use async_nats::connection::State;
 use async_nats::{Client, Message};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
@@ -59,6 +60,10 @@ impl Dispatch {
         .fetch_all(&self.pool)
         .await?;
         metrics::gauge!(names::COMMANDS_OPEN).set(rows.len() as f64);
+        // What the client is given while it is not connected it would keep, and send it all later.
+        if self.client.connection_state() != State::Connected {
+            return Ok(());
+        }
         for rows in rows.chunk_by(|a, b| a.site_id == b.site_id) {
             self.send(rows).await?;
         }

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use sunakku_common::local_time;
 
 /// When a version takes effect.
@@ -43,6 +44,22 @@ impl Effect {
         }
     }
 
+    /// The moment, if it is one everywhere.
+    pub fn at(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::AtLocal(_) => None,
+        }
+    }
+
+    /// The local time, if it is by each site's clocks.
+    pub fn at_local(self) -> Option<NaiveDateTime> {
+        match self {
+            Self::At(_) => None,
+            Self::AtLocal(local) => Some(local),
+        }
+    }
+
     /// As it is stored: one of the two is set.
     pub fn of(at: Option<DateTime<Utc>>, at_local: Option<NaiveDateTime>) -> Option<Self> {
         at.map(Self::At).or(at_local.map(Self::AtLocal))
@@ -78,6 +95,36 @@ pub fn overtaken(versions: &[Timing], new: Effect, zones: &[Tz], now: DateTime<U
     };
     let lower = versions.iter().filter(is_overtaken);
     lower.map(|timing| timing.version).collect()
+}
+
+/// Where a version stands among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It is what some site is to run.
+    Live,
+    /// It will be, if nothing overtakes it.
+    Scheduled,
+    /// It was, or was overtaken before.
+    Past,
+}
+
+/// Where a version of these stands for sites in these zones.
+pub fn standing(versions: &[Timing], version: i64, zones: &[Tz], now: DateTime<Utc>) -> Standing {
+    let is_live = |zone: &Tz| plan(versions, *zone, now).now == Some(version);
+    if zones.iter().any(is_live) {
+        return Standing::Live;
+    }
+    let own = versions.iter().find(|timing| timing.version == version);
+    let is_coming = |zone: &Tz| {
+        let at = own.map(|timing| timing.effect.moment(*zone));
+        at.is_some_and(|at| plan(versions, *zone, at).now == Some(version) && at > now)
+    };
+    if zones.iter().any(is_coming) {
+        Standing::Scheduled
+    } else {
+        Standing::Past
+    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,13 @@ fn a_version_that_took_effect_overtakes_what_was_planned_before_it() {
     assert_eq!((later.now, later.next), (Some(3), None));
     let new = Effect::At(at("2026-11-20T00:00:00Z"));
     assert_eq!(overtaken(&versions[..2], new, &[Tz::UTC], then), [2]);
+    let standings = |now| [1, 2, 3].map(|version| standing(&versions, version, &[Tz::UTC], now));
+    assert_eq!(
+        standings(then),
+        [Standing::Live, Standing::Past, Standing::Scheduled]
+    );
+    let after = standings(at("2026-12-24T00:00:00Z"));
+    assert_eq!(after, [Standing::Past, Standing::Past, Standing::Live]);
     assert_eq!(overtaken(&[], new, &[Tz::UTC], then), [0_i64; 0]);
 }
 

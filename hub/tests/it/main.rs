@@ -1,8 +1,14 @@
 //! The hub's program on a real Postgres and a real NATS server; the tests play the sites.
 
 mod api;
+mod audit;
+mod commands;
 mod intake;
 mod ledger;
+mod menus;
+mod menus_files;
+mod menus_rollout;
+mod menus_versions;
 mod operation;
 mod outages;
 mod projection;

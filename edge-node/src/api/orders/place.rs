@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
 use sunakku_common::business_day::business_day;
 use sunakku_common::claims::Role;
 use sunakku_common::event::timestamp;
@@ -233,8 +234,7 @@ fn site_closed(standing: &Standing) -> Problem {
         None => "Ask the site's staff when it opens again.".to_owned(),
     };
     let detail = format!("The site takes no orders ({why}). Nothing was ordered. {when}");
-    let opens_at = standing.opens_at.map(timestamp);
-    Problem::conflict("site-closed", detail).with("opens_at", opens_at)
+    Problem::conflict("site-closed", detail).with("opens_at", json!(standing.opens_at))
 }
 
 fn explain(fault: OrderFault) -> Problem {
