@@ -50,6 +50,8 @@ pub mod kind {
     pub const STOCK_SUSPENDED: &str = "stock.suspended";
     /// A SKU is on sale again: [`super::StockMoved`].
     pub const STOCK_RESUMED: &str = "stock.resumed";
+    /// A SKU was given another low-stock mark, or none: [`super::StockMoved`].
+    pub const STOCK_MARKED: &str = "stock.marked";
     /// A menu went live: [`super::MenuActivated`].
     pub const MENU_ACTIVATED: &str = "menu.activated";
     /// A job failed for good: [`super::JobDead`].
@@ -141,6 +143,22 @@ pub struct StockChange {
     pub on_hand: Option<i64>,
     /// Whether it is off sale.
     pub suspended: bool,
+    /// It is low when so many or fewer are at hand; `None` without such a mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_mark: Option<u32>,
+}
+
+impl StockChange {
+    /// Whether what is at hand has come down to the low-stock mark.
+    pub fn is_low(&self) -> bool {
+        is_low(self.on_hand, self.low_mark)
+    }
+}
+
+/// Whether so many units are no more than the low-stock mark; what is not counted is never low.
+pub fn is_low(on_hand: Option<i64>, low_mark: Option<u32>) -> bool {
+    let marked = on_hand.zip(low_mark);
+    marked.is_some_and(|(on_hand, mark)| on_hand <= i64::from(mark))
 }
 
 /// Body of [`kind::EPOCH_STARTED`].

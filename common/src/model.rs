@@ -24,6 +24,8 @@ pub struct Model {
     pub stock: BTreeMap<String, i64>,
     /// SKUs that are off sale.
     pub suspended: BTreeSet<String>,
+    /// Low-stock marks.
+    pub low_marks: BTreeMap<String, u32>,
     /// Orders ever taken.
     pub orders: BTreeMap<OrderId, Order>,
     /// Everything that was told.
@@ -122,6 +124,7 @@ impl Model {
             delta,
             on_hand,
             suspended,
+            low_mark: self.low_marks.get(sku).copied(),
         }
     }
 
@@ -300,6 +303,13 @@ impl Model {
             (Restock::Suspend, _) => {
                 self.suspended.insert(sku.to_owned());
                 self.tell(kind::STOCK_SUSPENDED, vec![self.change(sku, 0)]);
+            }
+            (Restock::Mark(mark), _) => {
+                match mark {
+                    Some(mark) => self.low_marks.insert(sku.to_owned(), mark),
+                    None => self.low_marks.remove(sku),
+                };
+                self.tell(kind::STOCK_MARKED, vec![self.change(sku, 0)]);
             }
             (Restock::Resume, _) => {
                 self.suspended.remove(sku);

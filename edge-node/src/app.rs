@@ -22,6 +22,7 @@ use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
 use crate::menu::MenuSnapshot;
 use crate::queue::Queue;
+use crate::screens::Screens;
 use crate::state::{AppState, Shared};
 use crate::store::Store;
 use crate::sync::Replicator;
@@ -78,7 +79,10 @@ impl App {
             signer,
             verifier: Arc::new(verifier),
             password_checks: Semaphore::new(2),
-            websockets: Arc::new(Semaphore::new(config.http.max_websockets)),
+            screens: Screens::new(
+                config.http.max_websockets,
+                config.http.max_websockets_per_caller,
+            ),
             metrics,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -26,6 +26,7 @@ pub struct Config {
     pub menu: MenuSource,
     pub orders: OrderLimits,
     pub limits: OpenLimits,
+    pub kitchen: Kitchen,
     pub stations: Vec<Station>,
     pub webhooks: Vec<Webhook>,
     pub log: Log,
@@ -55,6 +56,7 @@ section!(Http {
     max_body_bytes: usize,
     request_timeout_seconds: u64,
     max_websockets: usize,
+    max_websockets_per_caller: usize,
 });
 section!(Redis { url: Secret });
 section!(Nats { url: Secret });
@@ -63,9 +65,8 @@ section!(Log {
     budget_bytes: u64,
     retention_hours: u64
 });
-section!(Station {
-    name: String,
-    cooks: u32
+section!(Kitchen {
+    full_slot: FullSlot
 });
 section!(Pickup {
     clear_seconds: u32,
@@ -89,6 +90,28 @@ section!(Telemetry {
     filter: String
 });
 
+/// A station of the kitchen; see `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents every key")]
+pub struct Station {
+    pub name: String,
+    #[serde(default = "one")]
+    pub cooks: u32,
+    #[serde(default)]
+    pub capacity_seconds: Option<u64>,
+}
+
+/// What becomes of an order that is wanted in a slot without room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FullSlot {
+    /// It is promised for the next slot with room.
+    Move,
+    /// It is refused when it was scheduled, and promised for later when it was not.
+    Refuse,
+}
+
 /// A URL that is called for events; see `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +131,10 @@ pub struct Webhook {
     pub retry_min_milliseconds: u64,
     #[serde(default = "ten_minutes")]
     pub retry_max_seconds: u64,
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn ten() -> u64 {
@@ -160,8 +187,8 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let config: Self = sunakku_common::config::load(include_str!("config.default.toml"), file)?;
         ensure!(
-            config.http.max_websockets > 0,
-            "http.max_websockets must be at least 1"
+            config.http.max_websockets > 0 && config.http.max_websockets_per_caller > 0,
+            "http.max_websockets and http.max_websockets_per_caller must be at least 1"
         );
         ensure!(
             config.identity.session_seconds > 0,
@@ -184,6 +211,10 @@ impl Config {
             ensure!(
                 sunakku_common::ids::check_code(name).is_ok() && station.cooks > 0,
                 "stations: \"{name}\" needs a code as its name, and at least 1 cook"
+            );
+            ensure!(
+                station.capacity_seconds.is_none_or(|seconds| seconds > 0),
+                "stations: \"{name}\": capacity_seconds must be positive; leave it out for no limit"
             );
         }
         ensure!(

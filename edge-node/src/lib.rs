@@ -10,6 +10,7 @@ mod maintenance;
 mod menu;
 mod metrics;
 pub mod queue;
+mod screens;
 mod state;
 pub mod store;
 pub mod sync;

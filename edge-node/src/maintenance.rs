@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Log, Pickup};
+use crate::kitchen::slot_of;
 use crate::log::{Keep, forget};
 use crate::metrics as names;
 use crate::state::Health;
@@ -104,6 +105,7 @@ impl Maintenance {
         };
         forget(&self.store, keep, Utc::now()).await?;
         self.store.forget_expired(EXPIRED_LIMIT).await?;
+        self.store.forget_slots(slot_of(Utc::now())).await?;
         self.expire_uncollected().await?;
         self.end_suspensions().await?;
         self.report(self.store.head().await?).await
@@ -156,6 +158,7 @@ impl Maintenance {
         metrics::gauge!(names::ORDERS_OPEN).set(counts.open as f64);
         metrics::gauge!(names::ORDERS_UNROUTED).set(counts.unrouted as f64);
         metrics::gauge!(names::TICKETS_OPEN).set(counts.open_tickets as f64);
+        metrics::gauge!(names::STOCK_LOW).set(self.store.low_skus().await?.len() as f64);
         metrics::gauge!(names::EVENT_SEQUENCE).set(head.seq as f64);
         metrics::gauge!(names::OUTBOX_PENDING).set(head.seq.saturating_sub(confirmed) as f64);
         metrics::gauge!(names::LOG_BYTES).set(head.bytes as f64);

@@ -16,6 +16,8 @@ pub(crate) const ORDERS_OPEN: &str = "sunakku_orders_open";
 pub(crate) const ORDERS_UNROUTED: &str = "sunakku_orders_unrouted";
 /// Open tickets.
 pub(crate) const TICKETS_OPEN: &str = "sunakku_tickets_open";
+/// SKUs that have come down to their low-stock mark.
+pub(crate) const STOCK_LOW: &str = "sunakku_stock_low";
 /// The last sequence of the site log.
 pub(crate) const EVENT_SEQUENCE: &str = "sunakku_event_sequence";
 /// The last sequence that the hub has committed.
@@ -69,6 +71,7 @@ pub(crate) fn describe() {
     describe_gauge!(ORDERS_OPEN, "Open orders");
     describe_gauge!(ORDERS_UNROUTED, "Orders that wait for their tickets");
     describe_gauge!(TICKETS_OPEN, "Open tickets");
+    describe_gauge!(STOCK_LOW, "SKUs at or below their low-stock mark");
     describe_gauge!(EVENT_SEQUENCE, "Last sequence of the site log");
     describe_gauge!(
         HUB_CONFIRMED_SEQUENCE,
@@ -123,6 +126,7 @@ pub(crate) fn describe() {
         "invalid-order",
         "log-full",
         "kitchen-full",
+        "slot-full",
         "too-many-open-orders",
         "unavailable",
     ] {

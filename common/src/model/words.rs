@@ -86,6 +86,8 @@ pub enum Restock {
     Suspend,
     /// Puts it on sale again.
     Resume,
+    /// Gives it another low-stock mark, or none.
+    Mark(Option<u32>),
 }
 
 /// An order as it stands.

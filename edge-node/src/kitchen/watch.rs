@@ -12,11 +12,12 @@ use sunakku_common::order::OrderLine;
 use sunakku_common::state::OrderState;
 use tokio_util::sync::CancellationToken;
 
+use super::capacity::{self, Plan};
 use super::load::Load;
 use crate::config::Station;
 use crate::log::{Tail, Tailed};
 use crate::metrics as names;
-use crate::store::{LogEntry, OrderFilter, Store, StoreError};
+use crate::store::{LogEntry, OrderFilter, Store, StoreError, Used};
 
 /// Pause before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -32,6 +33,8 @@ pub(crate) struct Kitchen {
     /// Seconds that one of an item takes to make.
     seconds: Arc<HashMap<String, u32>>,
     cooks: Arc<HashMap<String, u32>>,
+    /// Seconds of work that a station is given in a slot at most.
+    capacity: Arc<HashMap<String, u64>>,
 }
 
 impl Kitchen {
@@ -44,10 +47,14 @@ impl Kitchen {
             .iter()
             .map(|station| (station.name.clone(), station.cooks));
         let cooks: HashMap<String, u32> = cooks.collect();
+        let capacity = stations
+            .iter()
+            .filter_map(|station| Some((station.name.clone(), station.capacity_seconds?)));
         Self {
             load: Arc::new(Mutex::new(Load::new(cooks.clone()))),
             seconds: Arc::new(seconds.collect()),
             cooks: Arc::new(cooks),
+            capacity: Arc::new(capacity.collect()),
         }
     }
 
@@ -69,6 +76,27 @@ impl Kitchen {
             .iter()
             .map(|line| (line.station.as_str(), self.seconds_of(line)));
         self.with(|load| load.estimate(lines, now))
+    }
+
+    /// Whether any station is given only so much work in a slot.
+    pub(crate) fn has_limits(&self) -> bool {
+        !self.capacity.is_empty()
+    }
+
+    /// The slots in which these lines are made if they are to be ready at a time, or as soon after
+    /// it as there is room; `None` when there is none for a day.
+    pub(crate) fn plan(
+        &self,
+        lines: &[OrderLine],
+        used: &Used,
+        now: DateTime<Utc>,
+        ready_at: DateTime<Utc>,
+    ) -> Option<Plan> {
+        let work = |line: &OrderLine| u64::from(self.seconds_of(line)) * u64::from(line.quantity);
+        let works = lines.iter().map(|line| (line.station.as_str(), work(line)));
+        let demands = capacity::demands(works, &self.capacity);
+        let first = capacity::slot_of(now);
+        capacity::plan(&demands, used, first, capacity::slot_until(ready_at))
     }
 
     /// Follows the log until it is told to stop.

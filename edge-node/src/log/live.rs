@@ -300,14 +300,11 @@ impl Told {
             stock: Vec<StockChange>,
         }
         let MovesStock { stock } = event.body()?;
-        for StockChange {
-            sku,
-            on_hand,
-            suspended,
-            ..
-        } in &stock
-        {
-            let data = json!({ "sku": sku, "on_hand": on_hand, "suspended": suspended });
+        for change in &stock {
+            let data = json!({
+                "sku": change.sku, "on_hand": change.on_hand, "suspended": change.suspended,
+                "low_mark": change.low_mark, "low": change.is_low(),
+            });
             add(Topic::Stock, "stock", data);
         }
         told.stock = stock;

@@ -24,7 +24,7 @@ impl Keys {
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
     /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
-    /// when the work queue is paused), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
+    /// when the work queue is paused), `menu_version`, low-stock marks (`low:<SKU>`), `anchor_seq` and `anchor_chain` (the chain
     /// at the last forgotten entry), `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
@@ -75,6 +75,12 @@ impl Keys {
     /// 1970).
     pub(crate) fn ready_orders(&self) -> String {
         self.key("orders:ready")
+    }
+
+    /// Hash: seconds of work that were given away, by `<slot>:<station>`; slots are quarters of an
+    /// hour since 1970.
+    pub(crate) fn slots(&self) -> String {
+        self.key("slots")
     }
 
     /// Hash: how many open orders came from each device.

@@ -16,6 +16,7 @@ mod log;
 mod orders;
 mod record;
 mod scripts;
+mod slots;
 mod stock;
 mod tickets;
 
@@ -41,6 +42,7 @@ pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
 pub use log::{Anchor, Head, HubCursor, LogEntry};
 pub use orders::{Close, NewOrder, OpenLimits, Placing, Step};
 pub use record::{OrderRecord, TicketRecord};
+pub use slots::{SlotClaim, Used};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
 

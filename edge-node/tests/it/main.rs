@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod board;
 mod books;
+mod capacity;
 mod dead_letters;
 mod durability;
 mod faults;

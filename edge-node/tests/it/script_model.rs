@@ -50,6 +50,7 @@ fn step() -> impl Strategy<Value = (Option<u8>, Step)> {
         1 => Just(Restock::Uncount),
         1 => Just(Restock::Suspend),
         2 => Just(Restock::Resume),
+        1 => prop::option::of(0_u32..30).prop_map(Restock::Mark),
     ];
     let claims = prop::collection::vec((0..SKUS.len(), 1_u64..6), 1..4);
     let step = prop_oneof![

@@ -95,6 +95,7 @@ pub(crate) fn new_order(
             max_open_orders: 1_000_000,
             max_open_orders_per_device: 1_000_000,
         },
+        slots: Vec::new(),
     }
 }
 
@@ -247,6 +248,7 @@ impl Scripts {
             Restock::Uncount => StockMove::Uncount,
             Restock::Suspend => StockMove::Suspend(None),
             Restock::Resume => StockMove::Resume,
+            Restock::Mark(mark) => StockMove::Mark(mark),
         };
         Ok(
             match self.store.move_stock(operation, sku, change, None).await? {

@@ -1,8 +1,8 @@
 -- Ends an order: cancelled, rejected, collected or expired. What leaves before cooking gives
--- its stock back, once.
+-- its stock and its slots back, once.
 -- KEYS: 4 order hash, 5 open zset, 6 unrouted zset, 7 open tickets zset, 8 stock hash,
 --       9 suspended set, 10 open orders by device hash,
---       11 ready orders zset
+--       11 ready orders zset, 12 slots hash
 -- ARGV: 5 order id, 6 next state, 7 reason as JSON or null, 8 states it may leave, by commas
 -- Answers: ok, then the order hash flattened | missing | illegal, state.
 local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
@@ -12,8 +12,8 @@ local answer = settled()
 if answer then
     return answer
 end
-local state, taken, tickets, number =
-    unpack(redis.call('HMGET', order, 'state', 'taken', 'tickets', 'number'))
+local state, taken, tickets, number, slots =
+    unpack(redis.call('HMGET', order, 'state', 'taken', 'tickets', 'number', 'slots'))
 if not state then
     return { 'missing' }
 end
@@ -28,6 +28,13 @@ if state == 'placed' then
             local on_hand = redis.call('HINCRBY', stock, sku, units)
             local off = redis.call('SISMEMBER', suspended, sku) == 1
             table.insert(changes, stock_change(sku, units, on_hand, off))
+        end
+    end
+    for slot, work in string.gmatch(slots or '', '([^,=]+)=(%d+)') do
+        -- Slots that are over may have been forgotten.
+        if redis.call('HEXISTS', KEYS[12], slot) == 1
+            and redis.call('HINCRBY', KEYS[12], slot, '-' .. work) <= 0 then
+            redis.call('HDEL', KEYS[12], slot)
         end
     end
 end

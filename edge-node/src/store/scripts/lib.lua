@@ -1,6 +1,6 @@
 -- Shared by every script that changes facts; it is put in front of each.
 --
--- KEYS[1] meta    hash: epoch, seq, bytes, ...       KEYS[2] log   stream, entry id <seq>-0
+-- KEYS[1] meta    hash: epoch, seq, bytes, low:<SKU>  KEYS[2] log   stream, entry id <seq>-0
 -- KEYS[3] idem    record of this operation's key, kept for ARGV[3] seconds
 -- ARGV[1] now     RFC 3339                           ARGV[2] print fingerprint of the request
 -- ARGV[4] by      JSON: who does it
@@ -36,7 +36,7 @@ end
 
 -- Fields of an order's hash that never change; those of a ticket by their last part.
 local FIXED = { id = true, number = true, place = true, details = true, by = true, taken = true,
-    placed_at = true, seq = true, tickets = true, device = true }
+    placed_at = true, seq = true, tickets = true, device = true, slots = true }
 local FIXED_OF_TICKET = { [''] = true, lines = true, station = true, place = true }
 
 local function is_fixed(field)
@@ -112,8 +112,10 @@ end
 
 -- One entry of an event's `stock` list. SKUs are codes and need no escaping.
 local function stock_change(sku, delta, on_hand, suspended)
+    local mark = redis.call('HGET', meta, 'low:' .. sku)
     return '{"sku":"' .. sku .. '","delta":' .. delta .. ',"on_hand":' .. (on_hand or 'null')
-        .. ',"suspended":' .. (suspended and 'true' or 'false') .. '}'
+        .. ',"suspended":' .. (suspended and 'true' or 'false')
+        .. (mark and ',"low_mark":' .. mark or '') .. '}'
 end
 
 -- Tells what became of a ticket; `done` are its made lines by commas, `more` is further members of
