@@ -120,14 +120,32 @@ pub struct By {
     /// The device it was done at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// What led to it: one of [`cause`].
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// What leads to a change.
+pub mod cause {
+    /// A person or device asked for it.
+    pub const REQUEST: &str = "request";
+    /// A job of the work queue.
+    pub const JOB: &str = "job";
+    /// Its time had come.
+    pub const TIMER: &str = "timer";
+    /// A step of one of the order's tickets, told right before it.
+    pub const TICKET: &str = "ticket";
+    /// The edge's own upkeep, such as a new epoch.
+    pub const UPKEEP: &str = "upkeep";
 }
 
 impl By {
-    /// A part of the edge itself.
-    pub fn system(part: &str) -> Self {
+    /// A part of the edge itself, because of one of [`cause`].
+    pub fn system(part: &str, cause: &str) -> Self {
         Self {
             actor: part.to_owned(),
             device: None,
+            cause: cause.to_owned(),
         }
     }
 }

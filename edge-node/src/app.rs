@@ -63,11 +63,17 @@ impl App {
         let (health, maintenance) = Maintenance::new(store.clone(), seed.clone(), log, pickup);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
-        let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
+        let kitchen = Kitchen::new(&seed.menu, &config.stations);
+        let queue = Queue::new(
+            store.clone(),
+            kitchen.clone(),
+            nats.clone(),
+            queue,
+            paused.is_some(),
+        );
         let webhooks = config.webhooks.iter().cloned();
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
-        let kitchen = Kitchen::new(&seed.menu, &config.stations);
         let inner = Shared {
             kitchen,
             menu: MenuSnapshot::new(seed.menu),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use sunakku_common::event::Event;
+use sunakku_common::event::{Event, cause};
 use sunakku_common::menu::Seed;
 use sunakku_common::state::OrderState;
 use tokio::sync::watch;
@@ -124,7 +124,7 @@ impl Maintenance {
             from: &[OrderState::Ready],
         };
         for order in self.store.ready_before(before, EXPIRED_LIMIT).await? {
-            let operation = Operation::system("pickup");
+            let operation = Operation::system("pickup", cause::TIMER);
             self.store.close(&operation, order, &close).await?;
         }
         Ok(())
@@ -136,7 +136,10 @@ impl Maintenance {
         let suspensions = self.store.suspensions().await?.into_iter();
         for (sku, until) in suspensions.filter(|(_, until)| *until <= now) {
             let step = StockMove::ResumeDue(until);
-            let (operation, reason) = (Operation::system("timer"), Some("its time is over"));
+            let (operation, reason) = (
+                Operation::system("timer", cause::TIMER),
+                Some("its time is over"),
+            );
             self.store
                 .move_stock(&operation, &sku, step, reason)
                 .await?;

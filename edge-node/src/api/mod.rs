@@ -39,7 +39,8 @@ use crate::state::AppState;
     info(
         title = "Sunakku edge",
         description = "One cafeteria: its menu, orders, tickets, stock and log. Every mutation \
-                       takes `Idempotency-Key`. Errors are RFC 9457 problems.",
+                       takes `Idempotency-Key`; a screen that several people use names itself in \
+                       `X-Device`. Errors are RFC 9457 problems.",
         license(name = "Apache-2.0")
     ),
     security(("token" = []))

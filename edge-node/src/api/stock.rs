@@ -8,14 +8,14 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query};
 use sunakku_common::pricing::StockLevel;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use super::shared::{SITE, STAFF, Why, by, fresh, reason_text};
+use super::shared::{SITE, STAFF, Why, fresh, operation, reason_text};
 use crate::state::AppState;
-use crate::store::{Operation, StockMove, StockMoving, StockRow};
+use crate::store::{StockMove, StockMoving, StockRow};
 
 /// Units that can be added or taken at once.
 const MAX_UNITS: i64 = 1_000_000;
@@ -125,11 +125,7 @@ async fn change(
     if !is_known(state, sku) {
         return Err(unknown_sku());
     }
-    let operation = Operation::new(
-        idempotency_key(headers)?,
-        by(caller),
-        &(sku, change, reason),
-    );
+    let operation = operation(caller, headers, &(sku, change, reason))?;
     match store.move_stock(&operation, sku, change, reason).await? {
         StockMoving::Made(row, freshness) => Ok(fresh(row, freshness)),
         StockMoving::Uncounted => Err(Problem::conflict(

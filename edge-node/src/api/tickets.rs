@@ -5,9 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::http::{
-    Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key, languages,
-};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, languages};
 use sunakku_common::ids::{OrderId, TicketId};
 use sunakku_common::order::Service;
 use sunakku_common::problem::Problem;
@@ -15,9 +13,9 @@ use sunakku_common::state::TicketState;
 use sunakku_common::text::Languages;
 
 use super::orders::LineAnswer;
-use super::shared::{STAFF, Why, by, fresh, illegal_transition, reason_text};
+use super::shared::{STAFF, Why, fresh, illegal_transition, operation, reason_text};
 use crate::state::AppState;
-use crate::store::{Operation, OrderRecord, Step, TicketFilter, TicketMove, TicketRecord};
+use crate::store::{OrderRecord, Step, TicketFilter, TicketMove, TicketRecord};
 
 /// A ticket as cooks see it.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -170,7 +168,7 @@ async fn step(
     reason: Option<String>,
 ) -> Result<Response, Problem> {
     caller.require(STAFF)?;
-    let operation = Operation::new(idempotency_key(headers)?, by(caller), &(id, step, &reason));
+    let operation = operation(caller, headers, &(id, step, &reason))?;
     let store = &state.inner.store;
     let moved = store.move_ticket(&operation, id, step, reason.as_deref());
     answer(moved.await?, id, headers)
@@ -294,7 +292,7 @@ pub(super) async fn confirm(
 ) -> Result<Response, Problem> {
     caller.require(STAFF)?;
     let request = ("confirm", id);
-    let operation = Operation::new(idempotency_key(&headers)?, by(&caller), &request);
+    let operation = operation(&caller, &headers, &request)?;
     let confirmed = state.inner.store.confirm_ticket(&operation, id).await?;
     answer(confirmed, id, &headers)
 }

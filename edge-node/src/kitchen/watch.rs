@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sunakku_common::event::{Event, OrderMoved, OrderPlaced, TicketCreated, TicketMoved, kind};
 use sunakku_common::ids::OrderId;
 use sunakku_common::menu::Menu;
@@ -76,6 +76,11 @@ impl Kitchen {
             .iter()
             .map(|line| (line.station.as_str(), self.seconds_of(line)));
         self.with(|load| load.estimate(lines, now))
+    }
+
+    /// How long these stations are busy with what they have already.
+    pub(crate) fn wait(&self, stations: &[String]) -> TimeDelta {
+        self.with(|load| load.wait(stations.iter().map(String::as_str)))
     }
 
     /// Whether any station is given only so much work in a slot.

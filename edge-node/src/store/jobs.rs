@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sunakku_common::event::{
-    Attempt, By, JobDead, JobDiscarded, JobKind, JobRetried, QueueSwitched,
+    Attempt, By, JobDead, JobDiscarded, JobKind, JobRetried, QueueSwitched, cause,
 };
 use sunakku_common::ids::OrderId;
 use sunakku_common::pricing::StockLevel;
@@ -103,7 +103,7 @@ impl Store {
 
     /// Puts a job among the dead letters and tells it. Whether it was not there before.
     pub async fn bury(&self, letter: &DeadLetter) -> Result<bool, StoreError> {
-        let operation = Operation::system("queue");
+        let operation = Operation::system("queue", cause::JOB);
         let event = JobDead {
             job: letter.id.clone(),
             kind: letter.kind,

@@ -27,7 +27,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Script};
 use sha2::{Digest as _, Sha256};
-use sunakku_common::event::{By, timestamp};
+use sunakku_common::event::{By, cause, timestamp};
 use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::menu::Seed;
 use tokio::time::Instant;
@@ -111,9 +111,9 @@ impl Operation {
         }
     }
 
-    /// An operation of the edge itself.
-    pub fn system(part: &str) -> Self {
-        Self::new(None, By::system(part), &())
+    /// An operation of a part of the edge itself, because of one of [`cause`].
+    pub fn system(part: &str, cause: &str) -> Self {
+        Self::new(None, By::system(part, cause), &())
     }
 
     /// The key.
@@ -192,7 +192,7 @@ impl Store {
         for (sku, count) in &seed.stock {
             args.extend([sku.clone(), count.to_string()]);
         }
-        let operation = Operation::system("edge");
+        let operation = Operation::system("edge", cause::UPKEEP);
         let more_keys = [keys.stock(), keys.seeded()];
         let reply = self
             .run(

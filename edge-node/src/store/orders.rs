@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sunakku_common::event::cause;
 use sunakku_common::ids::OrderId;
 use sunakku_common::order::OrderDetails;
 use sunakku_common::pricing::StockLevel;
@@ -229,7 +230,7 @@ impl Store {
             reason: Some(reason.to_owned()),
             from: &[OrderState::Placed],
         };
-        let operation = Operation::system("queue");
+        let operation = Operation::system("queue", cause::JOB);
         match self.run_close(&operation, order, &close).await?.done() {
             Ok(_) | Err("missing" | "illegal") => Ok(()),
             Err(word) => Err(StoreError::Unreadable(format!(

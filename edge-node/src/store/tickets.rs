@@ -1,6 +1,6 @@
 //! Tickets in the store.
 
-use sunakku_common::event::TicketDetails;
+use sunakku_common::event::{TicketDetails, cause};
 use sunakku_common::ids::{OrderId, TicketId};
 
 use super::orders::Step;
@@ -43,7 +43,7 @@ impl Store {
                 serde_json::to_string(ticket)?,
             ]);
         }
-        let operation = Operation::system("queue");
+        let operation = Operation::system("queue", cause::JOB);
         let script = &self.inner.scripts.route_order;
         let reply = self.run(script, &operation, &more_keys, &args).await?;
         match reply.word.as_str() {

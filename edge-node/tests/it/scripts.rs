@@ -124,7 +124,7 @@ impl Scripts {
             Some(Keyed { key, request }) => (Some(key.to_owned()), request),
             None => (None, "no key"),
         };
-        let operation = Operation::new(key, By::system("test"), &request);
+        let operation = Operation::new(key, By::system("test", "test"), &request);
         if let Ask::Retry { order } = ask {
             // Only what is among the dead letters can be tried again.
             self.store.bury(&letter(*order)).await.unwrap();

@@ -15,7 +15,7 @@ use sunakku_common::problem::Problem;
 use sunakku_common::sync::MAX_ORDER_BYTES;
 
 use super::answer::OrderAnswer;
-use crate::api::shared::{by, fresh};
+use crate::api::shared::{fresh, operation};
 use crate::config::FullSlot;
 use crate::kitchen::{slot_times, slot_until};
 use crate::metrics as names;
@@ -61,13 +61,13 @@ async fn place_order(
     request: Result<Json<OrderRequest>, Problem>,
 ) -> Result<Response, Problem> {
     caller.require(&[Role::Kiosk, Role::Manager])?;
-    let key = idempotency_key(headers)?.ok_or_else(|| {
-        Problem::bad_request(
+    if idempotency_key(headers)?.is_none() {
+        return Err(Problem::bad_request(
             "idempotency-key-missing",
             "Send an Idempotency-Key header, such as a UUID, and the same one when you try the \
              same order again.",
-        )
-    })?;
+        ));
+    }
     let Json(request) = request.map_err(|mut problem| {
         if problem.slug() == "invalid-body" {
             problem.kind = "urn:sunakku:problem:invalid-order".to_owned();
@@ -75,7 +75,7 @@ async fn place_order(
         }
         problem
     })?;
-    let operation = Operation::new(Some(key), by(caller), &("place", &request));
+    let operation = operation(caller, headers, &("place", &request))?;
     let store = &state.inner.store;
     let mut used = match state.inner.kitchen.has_limits() {
         true => store.used_slots().await?,

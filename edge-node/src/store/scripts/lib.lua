@@ -126,8 +126,14 @@ local function tell_ticket(kind, order, number, id, station, state, done, more)
         .. '],"by":' .. by .. (more or '') .. '}')
 end
 
--- Moves an order to another state and tells it; `more` is further members of the body as JSON.
-local function move_order(order, state, more)
+-- Moves an order to another state and tells it; `more` is further members of the body as JSON,
+-- `cause` what led to it if that is not what led to all of the operation.
+local function move_order(order, state, more, cause)
+    local by = by
+    if cause then
+        -- No text in it can look like this, because quotes in texts are escaped.
+        by = string.gsub(by, '"cause":"[^"]*"', '"cause":"' .. cause .. '"')
+    end
     local id, number = unpack(redis.call('HMGET', order, 'id', 'number'))
     redis.call('HSET', order, 'state', state, state .. '_at', now)
     append('order.' .. state, '{"order":"' .. id .. '","number":' .. number .. ',"state":"'

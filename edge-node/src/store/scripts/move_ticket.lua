@@ -74,7 +74,7 @@ tell_ticket(kind, order_id, number, id, station, next_state, done_text,
     ',"reason":' .. ARGV[9])
 
 if order_state == 'placed' or operation == 'recall' and order_state == 'ready' then
-    move_order(order, 'preparing')
+    move_order(order, 'preparing', nil, 'ticket')
     redis.call('ZREM', KEYS[6], order_id)
 end
 if next_state == 'done' then
@@ -85,7 +85,7 @@ if next_state == 'done' then
         end
     end
     if all_done then
-        move_order(order, 'ready')
+        move_order(order, 'ready', nil, 'ticket')
         redis.call('ZADD', KEYS[6], ARGV[8], order_id)
     end
 end
