@@ -59,7 +59,9 @@ impl App {
         let replicator = Replicator::new(store.clone(), nats.clone(), retention);
         let (signer, verifier) = identity(&config)?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
-        let (health, maintenance) = Maintenance::new(store.clone(), seed.clone(), log, pickup);
+        let kitchen = config.kitchen.clone();
+        let (health, maintenance) =
+            Maintenance::new(store.clone(), seed.clone(), log, pickup, kitchen);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
         let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());

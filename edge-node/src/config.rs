@@ -31,6 +31,7 @@ pub struct Config {
     pub log: Log,
     pub queue: Queue,
     pub pickup: Pickup,
+    pub kitchen: Kitchen,
     pub identity: Identity,
     pub telemetry: Telemetry,
 }
@@ -70,6 +71,9 @@ section!(Station {
 section!(Pickup {
     clear_seconds: u32,
     expire_seconds: u32,
+});
+section!(Kitchen {
+    acknowledge_seconds: u32
 });
 section!(Queue {
     concurrency: usize,

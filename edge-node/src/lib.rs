@@ -3,6 +3,7 @@
 
 mod api;
 mod app;
+mod backoff;
 pub mod config;
 mod kitchen;
 mod log;

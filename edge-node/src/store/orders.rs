@@ -193,6 +193,7 @@ impl Store {
             keys.suspended(),
             keys.open_by_device(),
             keys.ready_orders(),
+            keys.unseen_tickets(),
         ];
         let from: Vec<&str> = close.from.iter().map(|state| state.as_str()).collect();
         let args = [

@@ -205,6 +205,11 @@ impl Scripts {
                     Cooking::Bump => TicketMove::Bump,
                     Cooking::BumpLine(line) => TicketMove::BumpLine(*line),
                     Cooking::Recall => TicketMove::Recall,
+                    Cooking::Acknowledge => {
+                        let acknowledged =
+                            self.store.acknowledge_ticket(operation, *ticket).await?;
+                        return Ok(step(acknowledged));
+                    }
                     Cooking::Confirm => {
                         return Ok(step(self.store.confirm_ticket(operation, *ticket).await?));
                     }
@@ -324,6 +329,7 @@ fn order(record: OrderRecord) -> Order {
         lines: u32::try_from(ticket.details.lines.len()).unwrap(),
         state: ticket.state,
         done: ticket.done_lines.iter().copied().collect(),
+        seen: ticket.acknowledged_at.is_some(),
         confirm: ticket.needs_confirmation,
     };
     let tickets: Vec<Ticket> = record.tickets.iter().map(ticket).collect();
