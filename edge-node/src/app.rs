@@ -21,6 +21,7 @@ use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
 use crate::menu::MenuSnapshot;
+use crate::printer::Printer;
 use crate::queue::Queue;
 use crate::state::{AppState, Shared};
 use crate::store::Store;
@@ -36,6 +37,7 @@ pub struct App {
     replicator: Replicator,
     maintenance: Maintenance,
     webhooks: Vec<Webhook>,
+    printers: Vec<Printer>,
 }
 
 /// How long requests that were begun may take to end after the signal to stop.
@@ -68,6 +70,10 @@ impl App {
         let webhooks = config.webhooks.iter().cloned();
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
+        let printers = config.printers.iter().cloned();
+        let time_zone = config.site.time_zone;
+        let printers = printers.map(|options| Printer::new(store.clone(), options, time_zone));
+        let printers = printers.collect();
         let kitchen = Kitchen::new(&seed.menu, &config.stations);
         let inner = Shared {
             kitchen,
@@ -97,6 +103,7 @@ impl App {
             replicator,
             maintenance,
             webhooks,
+            printers,
         })
     }
 
@@ -109,6 +116,9 @@ impl App {
         tasks.spawn(self.maintenance.run(ending.clone()));
         for webhook in self.webhooks {
             tasks.spawn(webhook.run(ending.clone()));
+        }
+        for printer in self.printers {
+            tasks.spawn(printer.run(ending.clone()));
         }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));

@@ -1,5 +1,7 @@
 //! The edge's configuration; `config.default.toml` documents every key.
 
+mod printer;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,8 @@ use sunakku_common::config::{LogFormat, Secret, User};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::order::OrderLimits;
+
+pub use printer::{CodePage, Printer};
 
 use crate::store::OpenLimits;
 
@@ -28,6 +32,7 @@ pub struct Config {
     pub limits: OpenLimits,
     pub stations: Vec<Station>,
     pub webhooks: Vec<Webhook>,
+    pub printers: Vec<Printer>,
     pub log: Log,
     pub queue: Queue,
     pub pickup: Pickup,
@@ -182,6 +187,14 @@ impl Config {
                 .check()
                 .with_context(|| format!("webhooks: \"{name}\""))?;
             ensure!(names.insert(name), "webhooks: \"{name}\" stands twice");
+        }
+        let mut names = HashSet::new();
+        for printer in &config.printers {
+            let name = &printer.name;
+            printer
+                .check()
+                .with_context(|| format!("printers: \"{name}\""))?;
+            ensure!(names.insert(name), "printers: \"{name}\" stands twice");
         }
         for station in &config.stations {
             let name = &station.name;

@@ -10,6 +10,7 @@ mod log;
 mod maintenance;
 mod menu;
 mod metrics;
+mod printer;
 pub mod queue;
 mod state;
 pub mod store;
