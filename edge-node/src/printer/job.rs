@@ -108,3 +108,113 @@ impl Line {
             .map_or(self.read, |(first, _)| first - 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TICKET: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+    const ORDER: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
+
+    fn printer(fallback: bool) -> config::Printer {
+        let text = format!(
+            "name = \"hot\"\naddress = \"h:1\"\nstations = [\"grill\"]\nfallback = {fallback}"
+        );
+        toml::from_str(&text).expect("a printer")
+    }
+
+    fn entry(seq: u64, kind: &str, body: &Value) -> LogEntry {
+        let text = Event::encode(seq, "2026-11-23T10:00:00.000Z", kind, &body.to_string());
+        let kind = kind.to_owned();
+        LogEntry { seq, kind, text }
+    }
+
+    fn created(seq: u64, station: &str) -> LogEntry {
+        let details = json!({
+            "id": TICKET, "order": ORDER, "number": 1, "station": station, "lines": [],
+            "service": null, "placed_at": "2026-11-23T09:59:00Z", "pickup_at": null,
+        });
+        let body = json!({
+            "ticket": TICKET, "order": ORDER, "number": 1, "by": {"actor": "queue"},
+            "details": details,
+        });
+        entry(seq, kind::TICKET_CREATED, &body)
+    }
+
+    fn retried(kind: &str, target: &str) -> LogEntry {
+        let job = json!({
+            "ticket": TICKET, "order": ORDER, "unless_acknowledged": true,
+            "wanted_at": "2026-11-23T08:00:00Z",
+        });
+        let body = json!({
+            "job": "j", "kind": kind, "target": target, "payload": job,
+            "by": {"actor": "manager"},
+        });
+        entry(3, kind::JOB_RETRIED, &body)
+    }
+
+    #[test]
+    fn a_printer_prints_what_is_its_own() {
+        let escalated = json!({
+            "ticket": TICKET, "order": ORDER, "number": 1, "station": "bar",
+            "state": "waiting", "done_lines": [], "by": {"actor": "timer"},
+        });
+        let escalated = entry(2, kind::TICKET_ESCALATED, &escalated);
+        let wants = |fallback, entry: &LogEntry| Job::of(&printer(fallback), entry);
+        assert!(wants(false, &created(1, "grill")).is_some());
+        assert_eq!(wants(true, &created(1, "bar")), None);
+        assert_eq!(wants(false, &escalated), None);
+        assert!(wants(true, &escalated).is_some_and(|job| job.unless_acknowledged));
+        for (kind, target) in [("print", "cold"), ("webhook", "hot"), ("route", "")] {
+            assert_eq!(wants(true, &retried(kind, target)), None);
+        }
+        let again = wants(false, &retried("print", "hot")).expect("its own");
+        assert!(!again.unless_acknowledged, "somebody wants it now");
+        assert_eq!(again.wanted_at.to_rfc3339(), "2026-11-23T10:00:00+00:00");
+        assert_eq!(
+            wants(true, &entry(4, kind::TICKET_CREATED, &json!({}))),
+            None
+        );
+    }
+
+    #[test]
+    fn a_ticket_is_too_old_when_its_time_is_over() {
+        let job = Job::of(&printer(false), &created(1, "grill")).expect("a job");
+        let expire = Duration::from_secs(60);
+        let left = |seconds| {
+            let now = job.wanted_at + chrono::TimeDelta::seconds(seconds);
+            job.time_left(expire, now).map(|left| left.as_secs())
+        };
+        assert_eq!((left(0), left(59)), (Some(60), Some(1)));
+        assert_eq!((left(60), left(1_000_000)), (None, None));
+        assert_eq!(left(-1_000), Some(60), "a clock was set back");
+    }
+
+    proptest! {
+        #[test]
+        fn the_mark_stays_below_what_waits_and_reaches_what_was_read(
+            stations in prop::collection::vec(any::<bool>(), 1..40),
+            done in prop::collection::vec(any::<bool>(), 1..40),
+        ) {
+            let (printer, mut line) = (printer(false), Line::new(0));
+            let (mut entries, mut done) = ((1..).zip(&stations), done.into_iter());
+            loop {
+                let mark = line.mark();
+                prop_assert!(line.waiting.iter().all(|(seq, _)| mark < *seq));
+                if line.waiting.is_empty() {
+                    prop_assert_eq!(mark, line.read);
+                }
+                if done.next().unwrap_or(true) && line.waiting.pop_front().is_some() {
+                    prop_assert!(mark <= line.mark());
+                    continue;
+                }
+                let Some((seq, mine)) = entries.next() else { break };
+                line.take(&printer, &[created(seq, if *mine { "grill" } else { "bar" })]);
+                prop_assert_eq!(line.read, seq);
+            }
+        }
+    }
+}

@@ -15,6 +15,9 @@ use crate::store::{Beginning, DeadLetter, ErrorChain, Store, StoreError};
 /// Pause before a store that is away is told again that a ticket is on paper.
 const STORE_PAUSE: Duration = Duration::from_millis(200);
 
+/// Why a ticket that is too old is given up.
+const EXPIRED: &str = "expired";
+
 /// A printer at work.
 pub(super) struct Press {
     store: Store,
@@ -68,6 +71,14 @@ impl Press {
 
     /// Tries once to print a ticket.
     pub(super) async fn work(&self, job: &Job) -> Result<Outcome, StoreError> {
+        match self.attempt(job).await {
+            // It would be as unreadable the next time, and others stand in line behind it.
+            Err(error @ StoreError::Unreadable(_)) => self.give_up(job, error.to_string()).await,
+            tried => tried,
+        }
+    }
+
+    async fn attempt(&self, job: &Job) -> Result<Outcome, StoreError> {
         let print = job.print(&self.name);
         let Some((ticket, _order)) = self.store.ticket(job.ticket).await? else {
             return Ok(Outcome::Needless);
@@ -77,7 +88,7 @@ impl Press {
             return Ok(Outcome::Needless);
         }
         if job.time_left(self.expire, self.store.now()).is_none() {
-            return self.give_up(job).await;
+            return self.give_up(job, EXPIRED.to_owned()).await;
         }
         let link = match self.device.connect().await {
             Ok(link) => link,
@@ -112,10 +123,11 @@ impl Press {
         Ok(Outcome::Failed)
     }
 
-    /// Puts a ticket that is too old to be of use among the dead letters.
-    async fn give_up(&self, job: &Job) -> Result<Outcome, StoreError> {
+    /// Puts a ticket among the dead letters.
+    async fn give_up(&self, job: &Job, reason: String) -> Result<Outcome, StoreError> {
         let id = job.id(&self.name);
-        tracing::error!(printer = self.name, ticket = %job.ticket, "a ticket was never printed");
+        let printer = &self.name;
+        tracing::error!(printer, ticket = %job.ticket, reason, "a ticket was never printed");
         let letter = DeadLetter {
             attempts: self.store.attempts(&id).await?,
             id,
@@ -123,7 +135,7 @@ impl Press {
             target: self.name.clone(),
             order: Some(job.order),
             payload: serde_json::to_value(job)?,
-            reason: "expired".to_owned(),
+            reason,
             at: Utc::now(),
         };
         self.store.bury(&letter).await?;

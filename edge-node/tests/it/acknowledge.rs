@@ -6,6 +6,7 @@ use sunakku_common::event::{TicketMoved, kind};
 
 use crate::bad_input::assert_problem;
 use crate::books::read_log;
+use crate::screen::Screen;
 use crate::site::{TestSite, new_key, order, order_of};
 
 fn path(ticket: &Value, step: &str) -> String {
@@ -37,10 +38,21 @@ async fn a_ticket_is_acknowledged_once_and_stays_where_it_stands() {
             .expect(200)
             .unwrap()
     };
+    let mut screen = Screen::follow(&test, "topics=tickets").await;
+    let shown = &screen.news().await["data"]["tickets"][0];
+    assert_eq!(
+        (&shown["id"], &shown["acknowledged_at"]),
+        (&ticket["id"], &Value::Null)
+    );
     let first = acknowledge().await.body;
     assert_eq!(first["state"], "waiting");
     let at = first["acknowledged_at"].clone();
     assert!(at.is_string(), "{first}");
+    let frame = screen.news().await;
+    assert_eq!(
+        (&frame["type"], &frame["data"]["acknowledged_at"]),
+        (&json!("ticket"), &at)
+    );
     let again = acknowledge().await;
     assert_eq!(again.headers["idempotency-replayed"], "true");
     assert_eq!(again.body, first);

@@ -23,6 +23,7 @@ mod orders;
 mod paper;
 mod pause;
 mod printers;
+mod printers_faults;
 mod queue;
 mod resume;
 mod screen;

@@ -1,5 +1,4 @@
-//! Kitchen printers: every ticket once, twice only when it says so, through printers and edges that
-//! fail in every way.
+//! Kitchen printers: what is printed where, what is not, and what becomes of what could not be.
 
 use chrono::{DateTime, Utc};
 use reqwest::Method;
@@ -9,11 +8,12 @@ use xtask::harness::{LIMIT, wait_for};
 use xtask::world::SiteOptions;
 
 use crate::books::read_log;
+use crate::memory::redis_of;
 use crate::paper::{Mood, Printer};
 use crate::site::{TestSite, order, order_of, seed};
 
 /// Settings of a printer that is tried again soon.
-fn hasty(name: &str, printer: &Printer, more: toml::Table) -> toml::Value {
+pub(crate) fn hasty(name: &str, printer: &Printer, more: toml::Table) -> toml::Value {
     let mut table = toml::toml! {
         timeout_seconds = 2
         retry_min_milliseconds = 20
@@ -26,22 +26,26 @@ fn hasty(name: &str, printer: &Printer, more: toml::Table) -> toml::Value {
 }
 
 /// The settings of the printer at the grill.
-fn grill(printer: &Printer) -> toml::Value {
+pub(crate) fn grill(printer: &Printer) -> toml::Value {
     hasty("hot", printer, toml::toml! { stations = ["grill"] })
 }
 
-async fn start(printers: Vec<toml::Value>, more: toml::Table) -> TestSite {
+pub(crate) fn options(printers: Vec<toml::Value>, more: toml::Table) -> SiteOptions {
     let mut options = SiteOptions::new("s1", seed()).with(more);
     options.edge.insert("printers".to_owned(), printers.into());
-    TestSite::start_with(options).await
+    options
+}
+
+pub(crate) async fn start(printers: Vec<toml::Value>, more: toml::Table) -> TestSite {
+    TestSite::start_with(options(printers, more)).await
 }
 
 /// A site with one printer, at the grill.
-async fn with_grill(printer: &Printer) -> TestSite {
+pub(crate) async fn with_grill(printer: &Printer) -> TestSite {
     start(vec![grill(printer)], toml::Table::new()).await
 }
 
-async fn metric(test: &TestSite, sample: &str) -> f64 {
+pub(crate) async fn metric(test: &TestSite, sample: &str) -> f64 {
     let request = test.manager.request(Method::GET, "/metrics");
     let text = request.send().await.unwrap().text().await.unwrap();
     let found = text.lines().find_map(|line| line.strip_prefix(sample));
@@ -49,12 +53,12 @@ async fn metric(test: &TestSite, sample: &str) -> f64 {
     found.unwrap().trim().parse().unwrap()
 }
 
-async fn jobs(test: &TestSite, printer: &str, result: &str) -> f64 {
+pub(crate) async fn jobs(test: &TestSite, printer: &str, result: &str) -> f64 {
     let labels = format!("{{printer=\"{printer}\",result=\"{result}\"}}");
     metric(test, &format!("sunakku_printer_jobs_total{labels}")).await
 }
 
-async fn wait_for_metric(test: &TestSite, sample: &str, wanted: impl Fn(f64) -> bool) {
+pub(crate) async fn wait_for_metric(test: &TestSite, sample: &str, wanted: impl Fn(f64) -> bool) {
     wait_for(sample, LIMIT, async || match metric(test, sample).await {
         value if wanted(value) => Ok(()),
         value => Err(value.to_string()),
@@ -64,13 +68,13 @@ async fn wait_for_metric(test: &TestSite, sample: &str, wanted: impl Fn(f64) -> 
 }
 
 /// Waits until a further try of a printer has failed.
-async fn wait_for_failure(test: &TestSite, printer: &str) {
+pub(crate) async fn wait_for_failure(test: &TestSite, printer: &str) {
     let before = jobs(test, printer, "retried").await;
     let sample = format!("sunakku_printer_jobs_total{{printer=\"{printer}\",result=\"retried\"}}");
     wait_for_metric(test, &sample, |value| before < value).await;
 }
 
-async fn letters(test: &TestSite, count: usize) -> Vec<Value> {
+pub(crate) async fn letters(test: &TestSite, count: usize) -> Vec<Value> {
     wait_for("dead letters", LIMIT, async || {
         let letters: Vec<Value> = test.manager.all("/v1/queue/dead").await.unwrap();
         if letters.len() == count {
@@ -84,15 +88,16 @@ async fn letters(test: &TestSite, count: usize) -> Vec<Value> {
 }
 
 /// Takes an order and waits for its tickets.
-async fn cooked(test: &TestSite, item: &str) -> (String, Vec<Value>) {
+pub(crate) async fn cooked(test: &TestSite, item: &str) -> (String, Vec<Value>) {
     let placed = test.placed(&order_of(item, 1)).await;
     let tickets = test.tickets_of(placed["id"].as_str().unwrap()).await;
     (placed["number"].to_string(), tickets)
 }
 
 /// Whether a sheet is that of a pickup number at the grill.
-fn is_of(sheet: &str, number: &str) -> bool {
-    sheet.contains(&format!("{number} grill\n"))
+pub(crate) fn is_of(sheet: &str, number: &str) -> bool {
+    // The command that makes it large ends right before it.
+    sheet.contains(&format!("\u{11}{number} grill\n"))
 }
 
 #[tokio::test]
@@ -151,84 +156,6 @@ async fn each_station_prints_its_own_tickets_in_its_own_language() {
     wait_for_metric(&test, "sunakku_printer_up{printer=\"hot\"}", |up| up == 1.0).await;
     let waiting = "sunakku_printer_waiting{printer=\"cold\"}";
     wait_for_metric(&test, waiting, |count| count == 0.0).await;
-}
-
-#[tokio::test]
-async fn a_printer_that_fails_in_any_way_prints_when_it_is_back() {
-    let printer = Printer::start(Mood::Ready).await;
-    let test = with_grill(&printer).await;
-    cooked(&test, "burger").await;
-    printer.wait_for_sheets(1).await;
-    // Whether the ticket may have been on paper before it was printed whole.
-    for (mood, copy) in [
-        (None, false),
-        (Some(Mood::Empty), false),
-        (Some(Mood::Hangs), false),
-        (Some(Mood::Tears), true),
-    ] {
-        match mood {
-            Some(mood) => printer.be(mood),
-            None => printer.switch_off().await,
-        }
-        let before = printer.sheets().len();
-        let (number, _) = cooked(&test, "burger").await;
-        wait_for_failure(&test, "hot").await;
-        wait_for_metric(&test, "sunakku_printer_up{printer=\"hot\"}", |up| up == 0.0).await;
-        match mood {
-            Some(_) => printer.be(Mood::Ready),
-            None => printer.switch_on(Mood::Ready).await,
-        }
-        let sheets = printer.wait_for_sheets(before + 1).await;
-        let sheet = &sheets[before];
-        assert!(is_of(sheet, &number), "{mood:?} {sheet:?}");
-        assert_eq!(sheet.contains("COPY"), copy, "{mood:?} {sheet:?}");
-    }
-    // It took a ticket to its end, and ran out of paper before it could say so.
-    let before = printer.sheets().len();
-    printer.be(Mood::RunsOut);
-    let (number, _) = cooked(&test, "burger").await;
-    printer.wait_for_sheets(before + 1).await;
-    wait_for_failure(&test, "hot").await;
-    printer.be(Mood::Ready);
-    let sheets = printer.wait_for_sheets(before + 2).await;
-    assert!(is_of(&sheets[before + 1], &number));
-    assert!(!sheets[before].contains("COPY") && sheets[before + 1].contains("*** COPY ***"));
-    cooked(&test, "burger").await;
-    let sheets = printer.wait_for_sheets(before + 3).await;
-    assert!(!sheets[before + 2].contains("COPY"));
-    let copies = "sunakku_printer_jobs_total{printer=\"hot\",result=\"copy\"}";
-    wait_for_metric(&test, copies, |count| count == 2.0).await;
-    assert_eq!(printer.sheets().len(), before + 3);
-    letters(&test, 0).await;
-}
-
-#[tokio::test]
-async fn a_printer_that_never_answers_has_to_close_unless_that_is_not_asked_of_it() {
-    let (strict, lax) = (
-        Printer::start(Mood::Mute).await,
-        Printer::start(Mood::Mute).await,
-    );
-    let more = toml::toml! {
-        stations = ["grill"]
-        closes = false
-    };
-    let test = start(
-        vec![grill(&strict), hasty("lax", &lax, more)],
-        toml::Table::new(),
-    )
-    .await;
-    for _ in 0..2 {
-        cooked(&test, "burger").await;
-    }
-    wait_for_failure(&test, "hot").await;
-    strict.be(Mood::Quiet);
-    let sheets = lax.wait_for_sheets(2).await;
-    assert!(!sheets.concat().contains("COPY"));
-    let printed = "sunakku_printer_jobs_total{printer=\"hot\",result=\"printed\"}";
-    // The second one was never begun before.
-    wait_for_metric(&test, printed, |count| count == 1.0).await;
-    assert_eq!(jobs(&test, "hot", "copy").await, 1.0);
-    assert_eq!(jobs(&test, "lax", "retried").await, 0.0);
 }
 
 #[tokio::test]
@@ -323,40 +250,6 @@ async fn a_ticket_that_is_too_old_is_a_dead_letter_and_printed_when_somebody_wan
 }
 
 #[tokio::test]
-async fn an_edge_that_dies_before_it_knows_prints_a_copy_and_one_that_knows_nothing() {
-    let printer = Printer::start(Mood::Dawdles).await;
-    let patient = toml::toml! {
-        stations = ["grill"]
-        timeout_seconds = 60
-    };
-    let test = start(vec![hasty("hot", &printer, patient)], toml::Table::new()).await;
-    let (first, _) = cooked(&test, "burger").await;
-    printer.wait_for_sheets(1).await;
-    test.site.process().kill().unwrap();
-    printer.be(Mood::Ready);
-    test.site.restart().await.unwrap();
-    let sheets = printer.wait_for_sheets(2).await;
-    assert!(is_of(&sheets[1], &first) && sheets[1].contains("*** COPY ***"));
-    let copies = "sunakku_printer_jobs_total{printer=\"hot\",result=\"copy\"}";
-    wait_for_metric(&test, copies, |count| count == 1.0).await;
-    // What was printed is printed, whether or not its place in the log was noted.
-    for _ in 0..3 {
-        let before = printer.sheets().len();
-        let (number, _) = cooked(&test, "burger").await;
-        let sheets = printer.wait_for_sheets(before + 1).await;
-        assert!(is_of(&sheets[before], &number), "{sheets:?}");
-        assert!(!sheets[before].contains("COPY"), "{sheets:?}");
-        let done = "sunakku_printer_jobs_total{printer=\"hot\",result=\"printed\"}";
-        wait_for_metric(&test, done, |count| count == 1.0).await;
-        test.site.process().kill().unwrap();
-        test.site.restart().await.unwrap();
-    }
-    cooked(&test, "burger").await;
-    printer.wait_for_sheets(6).await;
-    assert_eq!(printer.sheets().len(), 6);
-}
-
-#[tokio::test]
 async fn a_fallback_prints_once_what_no_screen_acknowledges_in_time() {
     let printer = Printer::start(Mood::Ready).await;
     let spare = hasty("spare", &printer, toml::toml! { fallback = true });
@@ -425,4 +318,30 @@ async fn a_dead_printer_holds_up_no_order_and_no_other_printer() {
     wait_for_failure(&test, "hot").await;
     wait_for_failure(&test, "hung").await;
     assert_eq!(hung.sheets().len(), 0);
+}
+
+#[tokio::test]
+async fn a_ticket_that_cannot_be_read_holds_up_none_behind_it() {
+    let printer = Printer::start(Mood::Ready).await;
+    printer.switch_off().await;
+    let test = with_grill(&printer).await;
+    let (_, tickets) = cooked(&test, "burger").await;
+    let (number, _) = cooked(&test, "burger").await;
+    let text = |name: &str| tickets[0][name].as_str().unwrap().to_owned();
+    let mut damage = redis::cmd("HSET");
+    damage.arg(format!("{{s1}}:order:{}", text("order")));
+    damage.arg(format!("ticket:{}", text("id"))).arg("no JSON");
+    damage.exec_async(&mut redis_of(&test).await).await.unwrap();
+    let letter = letters(&test, 1).await.remove(0);
+    assert_eq!(letter["id"], format!("print:hot:{}", text("id")));
+    assert!(
+        letter["reason"]
+            .as_str()
+            .unwrap()
+            .contains("cannot be read"),
+        "{letter}"
+    );
+    printer.switch_on(Mood::Ready).await;
+    let sheets = printer.wait_for_sheets(1).await;
+    assert!(is_of(&sheets[0], &number), "{sheets:?}");
 }
