@@ -22,6 +22,7 @@ mod movements;
 mod orders;
 mod paper;
 mod pause;
+mod print_marks;
 mod printers;
 mod printers_faults;
 mod queue;

@@ -3,6 +3,7 @@
 
 use xtask::harness::{LIMIT, Server as _, wait_for};
 
+use crate::lost_data::{copy_folder, epoch};
 use crate::paper::{Mood, Printer};
 use crate::printers::{
     cooked, grill, hasty, is_of, jobs, letters, metric, options, start, wait_for_failure,
@@ -228,4 +229,58 @@ async fn tickets_are_printed_once_while_redis_is_killed_again_and_again() {
         "{sheets:?}"
     );
     letters(&test, 0).await;
+}
+
+#[tokio::test]
+async fn a_printer_that_answers_in_real_time_alone_is_believed_when_it_has_taken_all() {
+    let printer = Printer::start(Mood::Dawdles).await;
+    let test = with_grill(&printer).await;
+    for _ in 0..2 {
+        cooked(&test, "burger").await;
+    }
+    let printed = "sunakku_printer_jobs_total{printer=\"hot\",result=\"printed\"}";
+    wait_for_metric(&test, printed, |count| count == 2.0).await;
+    assert_eq!(printer.sheets().len(), 2);
+    assert_eq!(jobs(&test, "hot", "retried").await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_was_set_back_tells_tickets_again_and_none_is_printed_again() {
+    let printer = Printer::start(Mood::Ready).await;
+    let test = with_grill(&printer).await;
+    let copy = test.sandbox.folder("copy").unwrap();
+    let printed = "sunakku_printer_jobs_total{printer=\"hot\",result=\"printed\"}";
+    for _ in 0..3 {
+        cooked(&test, "burger").await;
+    }
+    wait_for_metric(&test, printed, |count| count == 3.0).await;
+    test.site.redis.kill().unwrap();
+    copy_folder(test.site.redis.data(), &copy);
+    test.site.redis.restart().await.unwrap();
+    test.site.wait_ready().await.unwrap();
+    let ended = epoch(&test).await;
+    cooked(&test, "burger").await;
+    wait_for_metric(&test, printed, |count| count == 4.0).await;
+    test.site.redis.kill().unwrap();
+    test.site.redis.wipe().unwrap();
+    copy_folder(&copy, test.site.redis.data());
+    test.site.redis.restart().await.unwrap();
+    wait_for("a new epoch", LIMIT, async || {
+        let sync = test.manager.get("/v1/sync").await;
+        let sync = sync.map_err(|error| error.to_string())?;
+        match sync.body["epoch"].as_str() {
+            Some(epoch) if *epoch != ended.to_string() => Ok(()),
+            _ => Err(sync.body.to_string()),
+        }
+    })
+    .await
+    .unwrap();
+    test.site.wait_ready().await.unwrap();
+    let (number, _) = cooked(&test, "burger").await;
+    let sheets = printer.wait_for_sheets(5).await;
+    assert!(is_of(&sheets[4], &number), "{sheets:?}");
+    assert!(!sheets.concat().contains("COPY"), "{sheets:?}");
+    let waiting = "sunakku_printer_waiting{printer=\"hot\"}";
+    wait_for_metric(&test, waiting, |count| count == 0.0).await;
+    assert_eq!(printer.sheets().len(), 5);
 }

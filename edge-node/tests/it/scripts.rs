@@ -99,7 +99,7 @@ pub(crate) fn new_order(
 }
 
 /// A ticket of so many lines.
-fn new_ticket(order: OrderId, id: TicketId, lines: u32) -> NewTicket {
+pub(crate) fn new_ticket(order: OrderId, id: TicketId, lines: u32) -> NewTicket {
     let line = serde_json::json!({
         "line": 1, "item": "cake", "name": {"en": "cake"}, "quantity": 1, "unit_price": 1,
         "total": 1, "station": "bar",
