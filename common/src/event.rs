@@ -32,6 +32,11 @@ pub mod kind {
     pub const ORDER_RETRIED: &str = "order.retried";
     /// A station was given its part of an order: [`super::TicketCreated`].
     pub const TICKET_CREATED: &str = "ticket.created";
+    /// A cook has seen a ticket: [`super::TicketMoved`]. One that is begun or made was seen as well,
+    /// without an event of its own.
+    pub const TICKET_ACKNOWLEDGED: &str = "ticket.acknowledged";
+    /// No screen has acknowledged a ticket in time: [`super::TicketMoved`].
+    pub const TICKET_ESCALATED: &str = "ticket.escalated";
     /// A cook began a ticket: [`super::TicketMoved`].
     pub const TICKET_STARTED: &str = "ticket.started";
     /// One line of a ticket was made: [`super::TicketMoved`].
@@ -297,6 +302,9 @@ pub struct TicketMoved {
     pub state: TicketState,
     /// Lines that are made, counted from 1 within the ticket.
     pub done_lines: Vec<u32>,
+    /// When a cook had first seen it.
+    #[serde(default)]
+    pub acknowledged_at: Option<DateTime<Utc>>,
     /// Who did it.
     pub by: By,
     /// Why, where that was told.

@@ -21,6 +21,7 @@ use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
 use crate::menu::MenuSnapshot;
+use crate::printer::Printer;
 use crate::queue::Queue;
 use crate::screens::Screens;
 use crate::state::{AppState, Shared};
@@ -37,6 +38,7 @@ pub struct App {
     replicator: Replicator,
     maintenance: Maintenance,
     webhooks: Vec<Webhook>,
+    printers: Vec<Printer>,
 }
 
 /// How long requests that were begun may take to end after the signal to stop.
@@ -60,7 +62,9 @@ impl App {
         let replicator = Replicator::new(store.clone(), nats.clone(), retention);
         let (signer, verifier) = identity(&config)?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
-        let (health, maintenance) = Maintenance::new(store.clone(), seed.clone(), log, pickup);
+        let escalation = config.kitchen.clone();
+        let (health, maintenance) =
+            Maintenance::new(store.clone(), seed.clone(), log, pickup, escalation);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
         let kitchen = Kitchen::new(&seed.menu, &config.stations);
@@ -74,6 +78,10 @@ impl App {
         let webhooks = config.webhooks.iter().cloned();
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
+        let printers = config.printers.iter().cloned();
+        let time_zone = config.site.time_zone;
+        let printers = printers.map(|options| Printer::new(store.clone(), options, time_zone));
+        let printers = printers.collect();
         let inner = Shared {
             kitchen,
             menu: MenuSnapshot::new(seed.menu),
@@ -105,6 +113,7 @@ impl App {
             replicator,
             maintenance,
             webhooks,
+            printers,
         })
     }
 
@@ -117,6 +126,9 @@ impl App {
         tasks.spawn(self.maintenance.run(ending.clone()));
         for webhook in self.webhooks {
             tasks.spawn(webhook.run(ending.clone()));
+        }
+        for printer in self.printers {
+            tasks.spawn(printer.run(ending.clone()));
         }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));

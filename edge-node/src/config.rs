@@ -1,5 +1,7 @@
 //! The edge's configuration; `config.default.toml` documents every key.
 
+mod printer;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,8 @@ use sunakku_common::config::{LogFormat, Secret, User};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::order::OrderLimits;
+
+pub use printer::{CodePage, Printer};
 
 use crate::store::OpenLimits;
 
@@ -26,12 +30,13 @@ pub struct Config {
     pub menu: MenuSource,
     pub orders: OrderLimits,
     pub limits: OpenLimits,
-    pub kitchen: Kitchen,
     pub stations: Vec<Station>,
     pub webhooks: Vec<Webhook>,
+    pub printers: Vec<Printer>,
     pub log: Log,
     pub queue: Queue,
     pub pickup: Pickup,
+    pub kitchen: Kitchen,
     pub identity: Identity,
     pub telemetry: Telemetry,
 }
@@ -66,7 +71,8 @@ section!(Log {
     retention_hours: u64
 });
 section!(Kitchen {
-    full_slot: FullSlot
+    full_slot: FullSlot,
+    acknowledge_seconds: u32
 });
 section!(Pickup {
     clear_seconds: u32,
@@ -205,6 +211,14 @@ impl Config {
                 .check()
                 .with_context(|| format!("webhooks: \"{name}\""))?;
             ensure!(names.insert(name), "webhooks: \"{name}\" stands twice");
+        }
+        let mut names = HashSet::new();
+        for printer in &config.printers {
+            let name = &printer.name;
+            printer
+                .check()
+                .with_context(|| format!("printers: \"{name}\""))?;
+            ensure!(names.insert(name), "printers: \"{name}\" stands twice");
         }
         for station in &config.stations {
             let name = &station.name;

@@ -10,7 +10,7 @@ use sunakku_common::state::OrderState;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Log, Pickup};
+use crate::config::{Kitchen, Log, Pickup};
 use crate::kitchen::slot_of;
 use crate::log::{Keep, forget};
 use crate::metrics as names;
@@ -21,7 +21,7 @@ use crate::store::{
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Orders that one round expires, and index entries of orders whose records' life is over that it
+/// Orders that one round expires, tickets that it escalates, and index entries of orders whose records' life is over that it
 /// looks at.
 const EXPIRED_LIMIT: usize = 100;
 /// Below this age of the oldest entry a rate would be a guess.
@@ -36,6 +36,7 @@ pub(crate) struct Maintenance {
     seed: Seed,
     log: Log,
     pickup: Pickup,
+    kitchen: Kitchen,
     health: watch::Sender<Health>,
 }
 
@@ -45,6 +46,7 @@ impl Maintenance {
         seed: Seed,
         log: Log,
         pickup: Pickup,
+        kitchen: Kitchen,
     ) -> (watch::Receiver<Health>, Self) {
         let counts = OrderCounts {
             kept: 0,
@@ -64,6 +66,7 @@ impl Maintenance {
                 seed,
                 log,
                 pickup,
+                kitchen,
                 health,
             },
         )
@@ -108,6 +111,7 @@ impl Maintenance {
         self.store.forget_slots(slot_of(Utc::now())).await?;
         self.expire_uncollected().await?;
         self.end_suspensions().await?;
+        self.escalate_unseen().await?;
         self.report(self.store.head().await?).await
     }
 
@@ -126,6 +130,21 @@ impl Maintenance {
         for order in self.store.ready_before(before, EXPIRED_LIMIT).await? {
             let operation = Operation::system("pickup", cause::TIMER);
             self.store.close(&operation, order, &close).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of tickets that no screen has acknowledged in time.
+    async fn escalate_unseen(&self) -> Result<(), StoreError> {
+        let seconds = self.kitchen.acknowledge_seconds;
+        if seconds == 0 {
+            return Ok(());
+        }
+        let before = Utc::now() - TimeDelta::seconds(i64::from(seconds));
+        for ticket in self.store.unseen_before(before, EXPIRED_LIMIT).await? {
+            if self.store.escalate_ticket(ticket).await? {
+                tracing::warn!(%ticket, seconds, "no screen has acknowledged a ticket");
+            }
         }
         Ok(())
     }

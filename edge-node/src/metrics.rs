@@ -50,6 +50,13 @@ pub(crate) const ESTIMATE_ERROR: &str = "sunakku_kitchen_estimate_error_seconds"
 pub(crate) const WEBHOOK_DELIVERIES: &str = "sunakku_webhook_deliveries_total";
 /// Events that a webhook has still to look at or to deliver.
 pub(crate) const WEBHOOK_LAG: &str = "sunakku_webhook_lag_events";
+/// Whether a kitchen printer could print when it was last seen (0/1).
+pub(crate) const PRINTER_UP: &str = "sunakku_printer_up";
+/// Tickets at printers, by what came of them: printed, copy (printed, but may be on paper twice),
+/// retried (a try that failed), dead.
+pub(crate) const PRINTER_JOBS: &str = "sunakku_printer_jobs_total";
+/// Tickets that wait for a printer.
+pub(crate) const PRINTER_WAITING: &str = "sunakku_printer_waiting";
 /// Connected WebSocket clients.
 pub(crate) const WEBSOCKETS: &str = "sunakku_websocket_connections";
 /// WebSocket clients that were too slow and were dropped.
@@ -112,6 +119,9 @@ pub(crate) fn describe() {
     );
     describe_counter!(WEBHOOK_DELIVERIES, "Calls of webhooks, by result");
     describe_gauge!(WEBHOOK_LAG, "Events that a webhook has still to deliver");
+    describe_gauge!(PRINTER_UP, "Whether a kitchen printer could print");
+    describe_counter!(PRINTER_JOBS, "Tickets at kitchen printers, by result");
+    describe_gauge!(PRINTER_WAITING, "Tickets that wait for a kitchen printer");
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
     describe_counter!(WEBSOCKETS_DROPPED, "WebSocket clients dropped as too slow");
     describe_gauge!(BUILD_INFO, "Version of this program");

@@ -344,6 +344,7 @@ impl AppState {
                         let mut row = serde_json::to_value(&ticket.details)?;
                         row["state"] = json!(ticket.state);
                         row["done_lines"] = json!(ticket.done_lines);
+                        row["acknowledged_at"] = json!(ticket.acknowledged_at);
                         row["needs_confirmation"] = json!(ticket.needs_confirmation);
                         row["reason"] = json!(ticket.reason);
                         rows.push(row);

@@ -67,6 +67,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tickets::list))
         .routes(routes!(counts::counts))
         .routes(routes!(tickets::get))
+        .routes(routes!(tickets::acknowledge))
         .routes(routes!(tickets::start))
         .routes(routes!(tickets::bump))
         .routes(routes!(tickets::recall))

@@ -34,6 +34,8 @@ pub(super) struct TicketAnswer {
     others: Vec<String>,
     placed_at: DateTime<Utc>,
     pickup_at: Option<DateTime<Utc>>,
+    /// When a cook had first seen it: acknowledged, began or made some of it.
+    acknowledged_at: Option<DateTime<Utc>>,
     /// When it was last begun.
     cooking_at: Option<DateTime<Utc>>,
     /// When it was last done.
@@ -96,6 +98,7 @@ impl TicketAnswer {
             others: details.others,
             placed_at: details.placed_at,
             pickup_at: details.pickup_at,
+            acknowledged_at: ticket.acknowledged_at,
             cooking_at: ticket.cooking_at,
             done_at: ticket.done_at,
             needs_confirmation: ticket.needs_confirmation,
@@ -273,6 +276,30 @@ pub(super) async fn bump_line(
         None,
     )
     .await
+}
+
+/// A cook has seen the ticket on a screen. One that is begun or made was seen as well; one that
+/// nobody has seen in time is printed, where the site has a printer for that.
+#[utoipa::path(
+    post, path = "/v1/tickets/{id}/acknowledge", tag = "tickets", params(("id" = TicketId, Path)),
+    responses(
+        (status = 200, body = TicketAnswer), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, description = "`illegal-transition`: it was acknowledged, or is not open", body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn acknowledge(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<TicketId>,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let request = ("acknowledge", id);
+    let operation = operation(&caller, &headers, &request)?;
+    let acknowledged = state.inner.store.acknowledge_ticket(&operation, id);
+    answer(acknowledged.await?, id, &headers)
 }
 
 /// The cook has seen that the order was called off and has stopped.

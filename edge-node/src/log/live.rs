@@ -279,6 +279,7 @@ impl Told {
                 let mut data = serde_json::to_value(&created.details)?;
                 data["state"] = json!("waiting");
                 data["done_lines"] = json!([]);
+                data["acknowledged_at"] = json!(null);
                 add(Topic::Tickets, "ticket", data);
             }
             moved if moved.starts_with("ticket.") => {
@@ -287,6 +288,7 @@ impl Told {
                     "id": moved.ticket, "order": moved.order, "number": moved.number,
                     "station": moved.station, "state": moved.state,
                     "done_lines": moved.done_lines, "reason": moved.reason,
+                    "acknowledged_at": moved.acknowledged_at,
                     "needs_confirmation": moved.needs_confirmation,
                 });
                 add(Topic::Tickets, "ticket", data);

@@ -75,6 +75,15 @@ impl Store {
         Ok(attempts.collect::<Result<_, _>>()?)
     }
 
+    /// The failed tries of a job so far.
+    pub async fn attempts(&self, job: &str) -> Result<Vec<Attempt>, StoreError> {
+        let mut command = redis::cmd("LRANGE");
+        command.arg(self.keys().attempts(job)).arg(0).arg(-1);
+        let found: Vec<String> = command.query_async(&mut self.connection()).await?;
+        let attempts = found.iter().map(|text| serde_json::from_str(text));
+        Ok(attempts.collect::<Result<_, _>>()?)
+    }
+
     /// Forgets the failed tries of a job that has succeeded.
     pub async fn forget_attempts(&self, job: &str) -> Result<(), StoreError> {
         let mut command = redis::cmd("DEL");

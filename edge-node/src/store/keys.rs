@@ -104,6 +104,17 @@ impl Keys {
         self.key("tickets:open")
     }
 
+    /// Sorted set of tickets that no screen has acknowledged and that wait to be told of if none
+    /// does, by the time at which they were made (milliseconds since 1970).
+    pub(crate) fn unseen_tickets(&self) -> String {
+        self.key("tickets:unseen")
+    }
+
+    /// String: how far a ticket has come at a printer: `begun` or `printed`.
+    pub(crate) fn print_mark(&self, printer: &str, ticket: TicketId) -> String {
+        self.key(&format!("print:{printer}:{ticket}"))
+    }
+
     /// Hash: units at hand by counted SKU.
     pub(crate) fn stock(&self) -> String {
         self.key("stock")

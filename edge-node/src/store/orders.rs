@@ -210,6 +210,7 @@ impl Store {
             keys.open_by_device(),
             keys.ready_orders(),
             keys.slots(),
+            keys.unseen_tickets(),
         ];
         let from: Vec<&str> = close.from.iter().map(|state| state.as_str()).collect();
         let args = [

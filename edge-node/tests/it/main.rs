@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod acknowledge;
 mod bad_input;
 mod board;
 mod books;
@@ -20,7 +21,11 @@ mod lost_data;
 mod memory;
 mod movements;
 mod orders;
+mod paper;
 mod pause;
+mod print_marks;
+mod printers;
+mod printers_faults;
 mod queue;
 mod resume;
 mod screen;

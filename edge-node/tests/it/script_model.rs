@@ -41,6 +41,7 @@ fn step() -> impl Strategy<Value = (Option<u8>, Step)> {
         3 => Just(Cooking::Start),
         3 => Just(Cooking::Bump),
         4 => (0_u32..5).prop_map(Cooking::BumpLine),
+        2 => Just(Cooking::Acknowledge),
         2 => Just(Cooking::Recall),
         2 => Just(Cooking::Confirm),
     ];

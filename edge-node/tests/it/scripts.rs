@@ -100,7 +100,7 @@ pub(crate) fn new_order(
 }
 
 /// A ticket of so many lines.
-fn new_ticket(order: OrderId, id: TicketId, lines: u32) -> NewTicket {
+pub(crate) fn new_ticket(order: OrderId, id: TicketId, lines: u32) -> NewTicket {
     let line = serde_json::json!({
         "line": 1, "item": "cake", "name": {"en": "cake"}, "quantity": 1, "unit_price": 1,
         "total": 1, "station": "bar",
@@ -206,6 +206,11 @@ impl Scripts {
                     Cooking::Bump => TicketMove::Bump,
                     Cooking::BumpLine(line) => TicketMove::BumpLine(*line),
                     Cooking::Recall => TicketMove::Recall,
+                    Cooking::Acknowledge => {
+                        let acknowledged =
+                            self.store.acknowledge_ticket(operation, *ticket).await?;
+                        return Ok(step(acknowledged));
+                    }
                     Cooking::Confirm => {
                         return Ok(step(self.store.confirm_ticket(operation, *ticket).await?));
                     }
@@ -326,6 +331,7 @@ fn order(record: OrderRecord) -> Order {
         lines: u32::try_from(ticket.details.lines.len()).unwrap(),
         state: ticket.state,
         done: ticket.done_lines.iter().copied().collect(),
+        seen: ticket.acknowledged_at.is_some(),
         confirm: ticket.needs_confirmation,
     };
     let tickets: Vec<Ticket> = record.tickets.iter().map(ticket).collect();

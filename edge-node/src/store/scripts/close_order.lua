@@ -2,7 +2,7 @@
 -- its stock and its slots back, once.
 -- KEYS: 4 order hash, 5 open zset, 6 unrouted zset, 7 open tickets zset, 8 stock hash,
 --       9 suspended set, 10 open orders by device hash,
---       11 ready orders zset, 12 slots hash
+--       11 ready orders zset, 12 slots hash, 13 unseen tickets zset
 -- ARGV: 5 order id, 6 next state, 7 reason as JSON or null, 8 states it may leave, by commas
 -- Answers: ok, then the order hash flattened | missing | illegal, state.
 local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
@@ -50,6 +50,7 @@ for ticket in string.gmatch(tickets or '', '[^,]+') do
         if not begun then
             redis.call('ZREM', KEYS[7], ticket)
         end
+        redis.call('ZREM', KEYS[13], ticket)
         tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done,
             ',"reason":' .. ARGV[7] .. ',"needs_confirmation":' .. tostring(begun))
     end

@@ -118,12 +118,21 @@ local function stock_change(sku, delta, on_hand, suspended)
         .. (mark and ',"low_mark":' .. mark or '') .. '}'
 end
 
--- Tells what became of a ticket; `done` are its made lines by commas, `more` is further members of
--- the body as JSON.
+-- Notes that a cook has seen a ticket of the order in KEYS[4], and that nobody waits for it any
+-- more (`unseen` zset).
+local function see_ticket(unseen, id)
+    redis.call('HSETNX', KEYS[4], 'ticket:' .. id .. ':acknowledged_at', now)
+    redis.call('ZREM', unseen, id)
+end
+
+-- Tells what became of a ticket of the order in KEYS[4]; `done` are its made lines by commas,
+-- `more` is further members of the body as JSON.
 local function tell_ticket(kind, order, number, id, station, state, done, more)
+    local seen = redis.call('HGET', KEYS[4], 'ticket:' .. id .. ':acknowledged_at')
     append(kind, '{"ticket":"' .. id .. '","order":"' .. order .. '","number":' .. number
         .. ',"station":"' .. station .. '","state":"' .. state .. '","done_lines":[' .. done
-        .. '],"by":' .. by .. (more or '') .. '}')
+        .. '],"acknowledged_at":' .. (seen and '"' .. seen .. '"' or 'null') .. ',"by":' .. by
+        .. (more or '') .. '}')
 end
 
 -- Moves an order to another state and tells it; `more` is further members of the body as JSON,
