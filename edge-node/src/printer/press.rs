@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use chrono_tz::Tz;
 use sunakku_common::event::JobKind;
 
@@ -136,7 +135,7 @@ impl Press {
             order: Some(job.order),
             payload: serde_json::to_value(job)?,
             reason,
-            at: Utc::now(),
+            at: self.store.now(),
         };
         self.store.bury(&letter).await?;
         Ok(Outcome::Dead)

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +25,8 @@ pub(crate) enum Mood {
     Mute,
     /// Prints, but never says that it is done.
     Dawdles,
+    /// Prints, and only says that it is done once it is in another mood.
+    Slow,
     /// Takes connections, and neither reads nor answers.
     Hangs,
     /// Closes in the middle of a ticket.
@@ -133,6 +136,9 @@ async fn serve(mut stream: TcpStream, tray: Arc<Mutex<Tray>>) {
             let answer = match said {
                 Said::Ask(n) => real_time(mood(), n),
                 Said::AskInTurn => {
+                    while mood() == Mood::Slow {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
                     if mood() == Mood::RunsOut {
                         tray.lock().unwrap().mood = Some(Mood::Empty);
                     }
@@ -171,7 +177,7 @@ fn real_time(mood: Mood, question: u8) -> Option<u8> {
             2 => 0x32,
             _ => 0x72,
         }),
-        Mood::Ready | Mood::Dawdles | Mood::Tears | Mood::RunsOut => Some(0x12),
+        Mood::Ready | Mood::Slow | Mood::Dawdles | Mood::Tears | Mood::RunsOut => Some(0x12),
     }
 }
 

@@ -232,6 +232,26 @@ async fn tickets_are_printed_once_while_redis_is_killed_again_and_again() {
 }
 
 #[tokio::test]
+async fn an_edge_that_is_told_to_stop_ends_the_ticket_at_the_printer() {
+    let printer = Printer::start(Mood::Slow).await;
+    let patient = toml::toml! {
+        stations = ["grill"]
+        timeout_seconds = 60
+    };
+    let test = start(vec![hasty("hot", &printer, patient)], toml::Table::new()).await;
+    cooked(&test, "burger").await;
+    printer.wait_for_sheets(1).await;
+    let ended = test.site.process().terminate(LIMIT);
+    let (ended, ()) = tokio::join!(ended, async { printer.be(Mood::Ready) });
+    assert!(ended.unwrap().is_some_and(|status| status.success()));
+    test.site.restart().await.unwrap();
+    let (number, _) = cooked(&test, "burger").await;
+    let sheets = printer.wait_for_sheets(2).await;
+    assert!(is_of(&sheets[1], &number), "{sheets:?}");
+    assert!(!sheets.concat().contains("COPY"), "{sheets:?}");
+}
+
+#[tokio::test]
 async fn a_printer_that_answers_in_real_time_alone_is_believed_when_it_has_taken_all() {
     let printer = Printer::start(Mood::Dawdles).await;
     let test = with_grill(&printer).await;
