@@ -85,7 +85,7 @@ async fn agree(redis: &str, steps: &[Do]) {
     let site = site.parse().unwrap();
     let store = Store::open(redis, &site, &seed(), 1 << 40).await.unwrap();
     let (order, ticket) = (OrderId::new(), TicketId::new());
-    let operation = || Operation::new(None, By::system("test"), &());
+    let operation = || Operation::new(None, By::system("test", "test"), &());
     let day = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
     let placed = new_order(order, day, &BTreeMap::new());
     store.place(&operation(), &placed).await.unwrap();
