@@ -54,21 +54,18 @@ async fn used(test: &TestSite) -> BTreeMap<i64, u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_orders_at_once_never_overfill_a_slot() {
+    let at = slot_in(3);
     let test = start(600, "move").await;
-    let one = order_of("cola", 1);
-    let guests = (0..100).map(|_| test.placed(&one));
-    let mut ends: BTreeMap<i64, usize> = BTreeMap::new();
-    for placed in join_all(guests).await {
-        let ready_at = time(&placed["ready_estimate_at"]);
-        *ends
-            .entry(ready_at.timestamp().div_euclid(SLOT))
-            .or_default() += 1;
+    let guests = (0..100).map(|_| order_for(&test, at, 1));
+    let mut ends: BTreeMap<DateTime<Utc>, u64> = BTreeMap::new();
+    for answer in join_all(guests).await {
+        let placed = answer.expect(201).unwrap().body;
+        *ends.entry(time(&placed["ready_estimate_at"])).or_default() += 60;
     }
-    let used = used(&test).await;
-    assert!(used.values().all(|work| *work <= 600), "{used:?}");
-    assert_eq!(used.values().sum::<u64>(), 6_000);
-    assert_eq!(used.len(), 10, "no room was left unused: {used:?}");
-    assert!(10 <= ends.len(), "all were promised for {ends:?}");
+    let told: Vec<u64> = ends.values().copied().collect();
+    assert_eq!(told, [600; 10], "all were promised for {ends:?}");
+    let used: Vec<u64> = used(&test).await.into_values().collect();
+    assert_eq!(used, [600; 10], "every slot is filled and none too far");
 }
 
 #[tokio::test]
