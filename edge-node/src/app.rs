@@ -20,7 +20,9 @@ use crate::downline::{Downline, Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
+use crate::printer::Printer;
 use crate::queue::Queue;
+use crate::screens::Screens;
 use crate::state::{AppState, Shared};
 use crate::store::{FirstCounts, Store};
 use crate::sync::Replicator;
@@ -35,6 +37,7 @@ pub struct App {
     replicator: Replicator,
     maintenance: Maintenance,
     webhooks: Vec<Webhook>,
+    printers: Vec<Printer>,
 }
 
 /// How long requests that were begun may take to end after the signal to stop.
@@ -66,13 +69,25 @@ impl App {
         let replicator = Replicator::new(store.clone(), nats.clone(), retention);
         let (signer, verifier) = identity(&config)?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
-        let (health, maintenance) = Maintenance::new(store.clone(), first_counts, log, pickup);
+        let escalation = config.kitchen.clone();
+        let (health, maintenance) =
+            Maintenance::new(store.clone(), first_counts, log, pickup, escalation);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
-        let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
+        let queue = Queue::new(
+            store.clone(),
+            kitchen.clone(),
+            nats.clone(),
+            queue,
+            paused.is_some(),
+        );
         let webhooks = config.webhooks.iter().cloned();
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
+        let printers = config.printers.iter().cloned();
+        let time_zone = config.site.time_zone;
+        let printers = printers.map(|options| Printer::new(store.clone(), options, time_zone));
+        let printers = printers.collect();
         let inner = Shared {
             kitchen,
             menus,
@@ -85,7 +100,10 @@ impl App {
             signer,
             verifier: Arc::new(verifier),
             password_checks: Semaphore::new(2),
-            websockets: Arc::new(Semaphore::new(config.http.max_websockets)),
+            screens: Screens::new(
+                config.http.max_websockets,
+                config.http.max_websockets_per_caller,
+            ),
             metrics,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -102,6 +120,7 @@ impl App {
             replicator,
             maintenance,
             webhooks,
+            printers,
         })
     }
 
@@ -114,6 +133,9 @@ impl App {
         tasks.spawn(self.maintenance.run(ending.clone()));
         for webhook in self.webhooks {
             tasks.spawn(webhook.run(ending.clone()));
+        }
+        for printer in self.printers {
+            tasks.spawn(printer.run(ending.clone()));
         }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));

@@ -3,6 +3,7 @@
 
 mod api;
 mod app;
+mod backoff;
 pub mod config;
 mod downline;
 mod kitchen;
@@ -10,7 +11,9 @@ mod log;
 mod maintenance;
 mod menu;
 mod metrics;
+mod printer;
 pub mod queue;
+mod screens;
 mod state;
 pub mod store;
 pub mod sync;

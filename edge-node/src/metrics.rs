@@ -16,6 +16,8 @@ pub(crate) const ORDERS_OPEN: &str = "sunakku_orders_open";
 pub(crate) const ORDERS_UNROUTED: &str = "sunakku_orders_unrouted";
 /// Open tickets.
 pub(crate) const TICKETS_OPEN: &str = "sunakku_tickets_open";
+/// SKUs that have come down to their low-stock mark.
+pub(crate) const STOCK_LOW: &str = "sunakku_stock_low";
 /// The last sequence of the site log.
 pub(crate) const EVENT_SEQUENCE: &str = "sunakku_event_sequence";
 /// The last sequence that the hub has committed.
@@ -64,6 +66,13 @@ pub(crate) const SITE_OPEN: &str = "sunakku_site_open";
 pub(crate) const WEBHOOK_DELIVERIES: &str = "sunakku_webhook_deliveries_total";
 /// Events that a webhook has still to look at or to deliver.
 pub(crate) const WEBHOOK_LAG: &str = "sunakku_webhook_lag_events";
+/// Whether a kitchen printer could print when it was last seen (0/1).
+pub(crate) const PRINTER_UP: &str = "sunakku_printer_up";
+/// Tickets at printers, by what came of them: printed, copy (printed, but may be on paper twice),
+/// retried (a try that failed), dead.
+pub(crate) const PRINTER_JOBS: &str = "sunakku_printer_jobs_total";
+/// Tickets that wait for a printer.
+pub(crate) const PRINTER_WAITING: &str = "sunakku_printer_waiting";
 /// Connected WebSocket clients.
 pub(crate) const WEBSOCKETS: &str = "sunakku_websocket_connections";
 /// WebSocket clients that were too slow and were dropped.
@@ -85,6 +94,7 @@ pub(crate) fn describe() {
     describe_gauge!(ORDERS_OPEN, "Open orders");
     describe_gauge!(ORDERS_UNROUTED, "Orders that wait for their tickets");
     describe_gauge!(TICKETS_OPEN, "Open tickets");
+    describe_gauge!(STOCK_LOW, "SKUs at or below their low-stock mark");
     describe_gauge!(EVENT_SEQUENCE, "Last sequence of the site log");
     describe_gauge!(
         HUB_CONFIRMED_SEQUENCE,
@@ -137,6 +147,9 @@ pub(crate) fn describe() {
     describe_gauge!(SITE_OPEN, "Whether the site takes orders");
     describe_counter!(WEBHOOK_DELIVERIES, "Calls of webhooks, by result");
     describe_gauge!(WEBHOOK_LAG, "Events that a webhook has still to deliver");
+    describe_gauge!(PRINTER_UP, "Whether a kitchen printer could print");
+    describe_counter!(PRINTER_JOBS, "Tickets at kitchen printers, by result");
+    describe_gauge!(PRINTER_WAITING, "Tickets that wait for a kitchen printer");
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
     describe_counter!(WEBSOCKETS_DROPPED, "WebSocket clients dropped as too slow");
     describe_gauge!(BUILD_INFO, "Version of this program");
@@ -151,6 +164,7 @@ pub(crate) fn describe() {
         "invalid-order",
         "log-full",
         "kitchen-full",
+        "slot-full",
         "too-many-open-orders",
         "site-closed",
         "no-menu",

@@ -15,6 +15,7 @@ use crate::downline::{Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
 use crate::queue::Queue;
+use crate::screens::Screens;
 use crate::store::{OrderCounts, Store};
 use crate::sync::SyncStatus;
 
@@ -40,7 +41,7 @@ pub(crate) struct Shared {
     pub(crate) verifier: Arc<Verifier>,
     /// Password checks at one time: each takes 19 MiB and a core.
     pub(crate) password_checks: Semaphore,
-    pub(crate) websockets: Arc<Semaphore>,
+    pub(crate) screens: Screens,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,

@@ -11,7 +11,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sunakku_common::claims::Role;
-use sunakku_common::event::timestamp;
+use sunakku_common::event::{is_low, timestamp};
 use sunakku_common::http::{Caller, Query};
 use sunakku_common::ids::Epoch;
 use sunakku_common::pricing::StockLevel;
@@ -21,6 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::shared::SITE;
 use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
 use crate::metrics as names;
+use crate::screens::Full;
 use crate::state::AppState;
 use crate::store::{OrderFilter, StoreError, TicketFilter};
 
@@ -60,7 +61,7 @@ pub(super) struct Wanted {
     responses(
         (status = 101, description = "A WebSocket"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 503, body = Problem),
+        (status = 429, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(super) async fn live(
@@ -76,13 +77,7 @@ pub(super) async fn live(
     }
     let upgrade = upgrade
         .map_err(|rejection| Problem::bad_request("websocket-expected", rejection.body_text()))?;
-    let slots = Arc::clone(&state.inner.websockets);
-    let slot = slots.try_acquire_owned().map_err(|_| {
-        Problem::unavailable(
-            "too-many-screens",
-            "This edge serves no more screens; try later.",
-        )
-    })?;
+    let place = state.inner.screens.take(&caller.0.sub).map_err(no_place)?;
     let token = state.inner.tasks.token();
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
@@ -101,8 +96,21 @@ pub(super) async fn live(
             .serve(wanted)
             .await;
             metrics::gauge!(names::WEBSOCKETS).decrement(1.0);
-            drop((slot, token));
+            drop((place, token));
         }))
+}
+
+fn no_place(full: Full) -> Problem {
+    match full {
+        Full::All => Problem::unavailable(
+            "too-many-screens",
+            "This edge serves no more screens; try later.",
+        ),
+        Full::Caller => Problem::too_many(
+            "too-many-screens-of-caller",
+            "You have as many screens connected as one may have; close one, or try later.",
+        ),
+    }
 }
 
 fn topics(names: &str) -> Result<Vec<Topic>, Problem> {
@@ -301,7 +309,14 @@ impl AppState {
         let shared = &self.inner;
         Ok(match topic {
             Topic::Stock => {
-                let row = |(sku, level): (&String, &StockLevel)| json!({ "sku": sku, "on_hand": level.on_hand, "suspended": level.suspended });
+                let marks = shared.store.low_marks().await?;
+                let row = |(sku, level): (&String, &StockLevel)| {
+                    let low_mark = marks.get(sku).copied();
+                    json!({
+                        "sku": sku, "on_hand": level.on_hand, "suspended": level.suspended,
+                        "low_mark": low_mark, "low": is_low(level.on_hand, low_mark),
+                    })
+                };
                 let levels = shared.store.stock().await?;
                 ("stock", levels.iter().map(row).collect())
             }
@@ -329,6 +344,7 @@ impl AppState {
                         let mut row = serde_json::to_value(&ticket.details)?;
                         row["state"] = json!(ticket.state);
                         row["done_lines"] = json!(ticket.done_lines);
+                        row["acknowledged_at"] = json!(ticket.acknowledged_at);
                         row["needs_confirmation"] = json!(ticket.needs_confirmation);
                         row["reason"] = json!(ticket.reason);
                         rows.push(row);

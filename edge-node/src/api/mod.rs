@@ -40,7 +40,8 @@ use crate::state::AppState;
     info(
         title = "Sunakku edge",
         description = "One cafeteria: its menu, orders, tickets, stock and log. Every mutation \
-                       takes `Idempotency-Key`. Errors are RFC 9457 problems.",
+                       takes `Idempotency-Key`; a screen that several people use names itself in \
+                       `X-Device`. Errors are RFC 9457 problems.",
         license(name = "Apache-2.0")
     ),
     security(("token" = []))
@@ -68,13 +69,15 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tickets::list))
         .routes(routes!(counts::counts))
         .routes(routes!(tickets::get))
+        .routes(routes!(tickets::acknowledge))
         .routes(routes!(tickets::start))
         .routes(routes!(tickets::bump))
         .routes(routes!(tickets::recall))
         .routes(routes!(tickets::bump_line))
         .routes(routes!(tickets::confirm))
-        .routes(routes!(stock::set))
+        .routes(routes!(stock::set, stock::get))
         .routes(routes!(movements::list))
+        .routes(routes!(stock::mark))
         .routes(routes!(stock::adjust))
         .routes(routes!(stock::suspend))
         .routes(routes!(stock::resume))

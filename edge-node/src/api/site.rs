@@ -6,13 +6,12 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Caller, Json, MaybeJson, idempotency_key};
+use sunakku_common::http::{Caller, Json, MaybeJson};
 use sunakku_common::problem::Problem;
 
-use super::shared::{SITE, Why, by, fresh, reason_text};
+use super::shared::{SITE, Why, fresh, operation, reason_text};
 use crate::downline::{MenuStatus, SiteShown};
 use crate::state::AppState;
-use crate::store::Operation;
 
 /// What is known of the site.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -75,8 +74,7 @@ pub(super) async fn close(
     let MaybeJson(body) = body?;
     let Closing { until, reason } = body.unwrap_or_default();
     let reason = reason_text(reason)?;
-    let key = idempotency_key(&headers)?;
-    let operation = Operation::new(key, by(&caller), &("close", until, &reason));
+    let operation = operation(&caller, &headers, &("close", until, &reason))?;
     let closing = state
         .inner
         .site
@@ -107,7 +105,7 @@ pub(super) async fn open(
     caller.require(&[Role::Manager])?;
     let MaybeJson(body) = body?;
     let reason = reason_text(body.and_then(|body| body.reason))?;
-    let operation = Operation::new(idempotency_key(&headers)?, by(&caller), &("open", &reason));
+    let operation = operation(&caller, &headers, &("open", &reason))?;
     let freshness = state.inner.site.switch(&operation, None, reason).await?;
     Ok(fresh(answer(&state), freshness))
 }

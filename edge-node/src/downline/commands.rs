@@ -8,7 +8,7 @@
 use async_nats::{Message, Subscriber};
 use futures::StreamExt as _;
 use sunakku_common::command::{Command, Commands, Received, What};
-use sunakku_common::event::{By, CommandSettled};
+use sunakku_common::event::{By, CommandSettled, cause};
 use sunakku_common::state::OrderState;
 use sunakku_common::subjects;
 
@@ -85,7 +85,7 @@ impl AppState {
 
     async fn take_command(&self, command: &Command) -> Result<(), Later> {
         let store = &self.inner.store;
-        let by = By::system(&format!("{}@hub", command.author));
+        let by = By::system(&format!("{}@hub", command.author), cause::HUB);
         let settled = |reason: Option<(&str, String)>| {
             let (reason, detail) = reason.unzip();
             CommandSettled {

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use sunakku_common::event::cause;
 use sunakku_common::money::Currency;
 use sunakku_common::site::{OpeningHours, Settings, next_business_day};
 
@@ -261,7 +262,7 @@ impl SiteState {
                 .closed
                 .as_ref()
                 .and_then(|closed| closed.reason.clone());
-            let operation = Operation::system("site");
+            let operation = Operation::system("site", cause::UPKEEP);
             store
                 .switch_site(&operation, kept.closed.as_ref(), reason)
                 .await?;

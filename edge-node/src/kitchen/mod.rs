@@ -1,5 +1,6 @@
 //! The kitchen: deals an order's lines to the stations that make them, and knows their load.
 
+mod capacity;
 mod load;
 mod watch;
 
@@ -7,6 +8,7 @@ use sunakku_common::event::TicketDetails;
 use sunakku_common::ids::TicketId;
 use sunakku_common::order::OrderLine;
 
+pub(crate) use capacity::{slot_of, slot_times, slot_until};
 pub(crate) use watch::Kitchen;
 
 use crate::store::{NewTicket, OrderRecord};

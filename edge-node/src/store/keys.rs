@@ -24,7 +24,7 @@ impl Keys {
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
     /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
-    /// when the work queue is paused), `anchor_seq` and `anchor_chain` (the chain
+    /// when the work queue is paused), low-stock marks (`low:<SKU>`), `anchor_seq` and `anchor_chain` (the chain
     /// at the last forgotten entry), `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
@@ -77,6 +77,12 @@ impl Keys {
         self.key("orders:ready")
     }
 
+    /// Hash: seconds of work that were given away, by `<slot>:<station>`; slots are quarters of an
+    /// hour since 1970.
+    pub(crate) fn slots(&self) -> String {
+        self.key("slots")
+    }
+
     /// Hash: how many open orders came from each device.
     pub(crate) fn open_by_device(&self) -> String {
         self.key("orders:open:devices")
@@ -96,6 +102,17 @@ impl Keys {
     /// Sorted set of open tickets, by their order's place in line.
     pub(crate) fn open_tickets(&self) -> String {
         self.key("tickets:open")
+    }
+
+    /// Sorted set of tickets that no screen has acknowledged and that wait to be told of if none
+    /// does, by the time at which they were made (milliseconds since 1970).
+    pub(crate) fn unseen_tickets(&self) -> String {
+        self.key("tickets:unseen")
+    }
+
+    /// String: how far a ticket has come at a printer: `begun` or `printed`.
+    pub(crate) fn print_mark(&self, printer: &str, ticket: TicketId) -> String {
+        self.key(&format!("print:{printer}:{ticket}"))
     }
 
     /// Hash: units at hand by counted SKU.

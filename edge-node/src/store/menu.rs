@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sunakku_common::down::{Mark, MenuVersion, NextMenu, Origin, text_hash};
-use sunakku_common::event::{MenuActivated, MenuRefused};
+use sunakku_common::event::{MenuActivated, MenuRefused, cause};
 
 use super::{Operation, Store, StoreError};
 
@@ -58,7 +58,7 @@ impl Store {
             serde_json::to_string(&event)?,
         ];
         let script = &self.inner.scripts.activate_menu;
-        let operation = Operation::system("menu");
+        let operation = Operation::system("menu", cause::HUB);
         let keys = [self.keys().menu()];
         let reply = self.run(script, &operation, &keys, &args).await?;
         match reply.done() {
@@ -73,7 +73,7 @@ impl Store {
         let body = serde_json::to_string(refused)?;
         let args = [text_hash(&format!("{hash} {body}")), body];
         let script = &self.inner.scripts.refuse_menu;
-        let operation = Operation::system("menu");
+        let operation = Operation::system("menu", cause::HUB);
         let keys = [self.keys().menu()];
         let reply = self.run(script, &operation, &keys, &args).await?;
         match reply.done() {

@@ -16,9 +16,11 @@ mod lists;
 mod log;
 mod menu;
 mod orders;
+mod prints;
 mod record;
 mod scripts;
 mod site;
+mod slots;
 mod stock;
 mod tickets;
 
@@ -30,7 +32,7 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Script};
 use sha2::{Digest as _, Sha256};
-use sunakku_common::event::{By, timestamp};
+use sunakku_common::event::{By, cause, timestamp};
 use sunakku_common::ids::{Epoch, SiteId};
 use tokio::time::Instant;
 
@@ -44,8 +46,10 @@ pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
 pub use log::{Anchor, Head, HubCursor, LogEntry};
 pub use menu::{StoredMenu, StoredNext};
 pub use orders::{Close, NewOrder, OpenLimits, Placing, Step};
+pub use prints::{Beginning, Print};
 pub use record::{OrderRecord, TicketRecord};
 pub use site::Closed;
+pub use slots::{SlotClaim, Used};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
 
@@ -120,9 +124,9 @@ impl Operation {
         }
     }
 
-    /// An operation of the edge itself.
-    pub fn system(part: &str) -> Self {
-        Self::new(None, By::system(part), &())
+    /// An operation of a part of the edge itself, because of one of [`cause`].
+    pub fn system(part: &str, cause: &str) -> Self {
+        Self::new(None, By::system(part, cause), &())
     }
 
     /// The key.
@@ -201,7 +205,7 @@ impl Store {
         for (sku, count) in first_counts {
             args.extend([sku.clone(), count.to_string()]);
         }
-        let operation = Operation::system("edge");
+        let operation = Operation::system("edge", cause::UPKEEP);
         let more_keys = [keys.stock(), keys.seeded()];
         let reply = self
             .run(

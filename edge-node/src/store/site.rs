@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::event::SiteSwitched;
+use sunakku_common::event::{SiteSwitched, cause};
 use sunakku_common::site::Settings;
 
 use super::{Freshness, Operation, Store, StoreError};
@@ -25,7 +25,7 @@ impl Store {
             serde_json::to_string(settings)?,
         ];
         let script = &self.inner.scripts.configure_site;
-        let operation = Operation::system("site");
+        let operation = Operation::system("site", cause::HUB);
         let keys = [self.keys().site()];
         let reply = self.run(script, &operation, &keys, &args).await?;
         match reply.done() {

@@ -10,12 +10,13 @@ use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
 /// What a kiosk may do, beside what everyone may.
-const KIOSK: [(&str, &str); 8] = [
+const KIOSK: [(&str, &str); 9] = [
     ("get", "/v1/menu"),
     ("post", "/v1/orders"),
     ("get", "/v1/orders/{id}"),
     ("post", "/v1/orders/{id}/cancel"),
     ("get", "/v1/stock"),
+    ("get", "/v1/stock/{sku}"),
     ("get", "/v1/live"),
     ("get", "/v1/board"),
     ("get", "/v1/site"),

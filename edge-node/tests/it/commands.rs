@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use sunakku_common::command::Received;
-use sunakku_common::event::{By, CommandSettled, kind};
+use sunakku_common::event::{By, CommandSettled, cause, kind};
 use sunakku_common::ids::CommandId;
 use sunakku_common::subjects;
 use sunakku_edge::store::{Operation, StockMove};
@@ -74,7 +74,7 @@ async fn a_crash_between_effect_and_report_costs_neither() {
     let test = hub.site(SELDOM).await;
     let id = CommandId::new();
     // What an edge that died then has left: the effect under the command's id, and no report.
-    let operation = Operation::command(id, By::system("ann@hub"));
+    let operation = Operation::command(id, By::system("ann@hub", cause::HUB));
     let store = open_store(&test).await;
     let step = StockMove::Adjust(5);
     store

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod acknowledge;
 mod bad_input;
 mod board;
 mod books;
+mod capacity;
 mod commands;
 mod dead_letters;
 mod downline;
@@ -23,7 +25,11 @@ mod memory;
 mod menu;
 mod movements;
 mod orders;
+mod paper;
 mod pause;
+mod print_marks;
+mod printers;
+mod printers_faults;
 mod queue;
 mod resume;
 mod screen;

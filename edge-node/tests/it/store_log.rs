@@ -67,7 +67,7 @@ impl Bare {
 }
 
 fn operation() -> Operation {
-    Operation::new(None, By::system("test"), &())
+    Operation::new(None, By::system("test", "test"), &())
 }
 
 /// The chain's value after the whole log.

@@ -69,7 +69,7 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
                 order,
             })
         }
-        kind::STOCK_ADJUSTED | kind::STOCK_SUSPENDED | kind::STOCK_RESUMED => {
+        kind::STOCK_ADJUSTED | kind::STOCK_SUSPENDED | kind::STOCK_RESUMED | kind::STOCK_MARKED => {
             let body: StockMoved = parse(&body)?;
             Ok(Fact {
                 what: What::Other,
