@@ -7,6 +7,7 @@ mod intake;
 mod ledger;
 mod menus;
 mod menus_files;
+mod menus_history;
 mod menus_rollout;
 mod menus_versions;
 mod operation;

@@ -39,17 +39,27 @@ impl SiteRow {
     }
 }
 
-/// The site, which stays as it is until the end of the transaction.
+/// The site.
 pub(super) async fn known_site(connection: &mut PgConnection, site: &str) -> Answer<SiteRow> {
     let row = sqlx::query_as(
-        "select site_id, region, time_zone, currency, menu_id from site where site_id = $1
-         for share",
+        "select site_id, region, time_zone, currency, menu_id from site where site_id = $1",
     )
     .bind(site)
     .fetch_optional(connection)
     .await
     .or_problem()?;
     row.ok_or_else(|| Problem::not_found(format!("There is no site {site}.")))
+}
+
+/// The same, locked until the end of the transaction. Intake locks this row too, for as long as a
+/// commit takes.
+async fn lock_site(connection: &mut PgConnection, site: &str) -> Answer<SiteRow> {
+    sqlx::query("select from site where site_id = $1 for no key update")
+        .bind(site)
+        .execute(&mut *connection)
+        .await
+        .or_problem()?;
+    known_site(connection, site).await
 }
 
 /// The menu of a site.
@@ -84,7 +94,7 @@ pub(in crate::api) async fn assign(
     // Publishing checks the currency of all sites under this lock.
     let draft = draft::lock(connection, &menu).await.or_problem()?;
     let draft = draft.ok_or_else(|| no_menu(&menu))?;
-    let known = known_site(connection, &site).await?;
+    let known = lock_site(connection, &site).await?;
     let mut currencies = vec![draft.content.document.currency];
     let published = versions::find(&mut *connection, &menu, draft.published);
     let published = published.await.or_problem()?;
@@ -120,7 +130,7 @@ pub(in crate::api) async fn release(
         Begun::New(change) => change,
         Begun::Done(answer) => return Ok(answer),
     };
-    let known = known_site(change.connection(), &site).await?;
+    let known = lock_site(change.connection(), &site).await?;
     if known.menu_id.as_ref() != Some(&menu) {
         let detail = format!("Site {site} does not have menu {menu}.");
         return Err(Problem::not_found(detail));
