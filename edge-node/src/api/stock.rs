@@ -172,7 +172,7 @@ pub(super) async fn set(
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LowMark {
-    /// The SKU is low when so many or fewer are at hand; null for never.
+    /// The SKU is low when so many or fewer are at hand; null for what the menu says.
     #[serde(deserialize_with = "Option::deserialize")]
     low_mark: Option<u32>,
 }

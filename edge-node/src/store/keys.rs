@@ -24,8 +24,9 @@ impl Keys {
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
     /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
-    /// when the work queue is paused), low-stock marks (`low:<SKU>`), `anchor_seq` and `anchor_chain` (the chain
-    /// at the last forgotten entry), `own_first` (first sequence that was not told again).
+    /// when the work queue is paused), low-stock marks (`low:<SKU>` of the site, `menu-low:<SKU>`
+    /// of its menu), `anchor_seq` and `anchor_chain` (the chain at the last forgotten entry),
+    /// `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
     }

@@ -138,15 +138,17 @@ impl Store {
         Ok(found.into_iter().filter_map(until).collect())
     }
 
-    /// Low-stock marks by SKU.
+    /// Low-stock marks by SKU: the site's own, else the menu's.
     pub async fn low_marks(&self) -> Result<BTreeMap<String, u32>, StoreError> {
         let mut command = redis::cmd("HGETALL");
         command.arg(self.keys().meta());
         let meta: Vec<(String, String)> = command.query_async(&mut self.connection()).await?;
-        let mark = |(field, mark): (String, String)| {
-            Some((field.strip_prefix("low:")?.to_owned(), mark.parse().ok()?))
+        let of = |prefix: &'static str| {
+            meta.iter().filter_map(move |(field, mark)| {
+                Some((field.strip_prefix(prefix)?.to_owned(), mark.parse().ok()?))
+            })
         };
-        Ok(meta.into_iter().filter_map(mark).collect())
+        Ok(of("menu-low:").chain(of("low:")).collect())
     }
 
     /// SKUs that have come down to their low-stock mark, by name.

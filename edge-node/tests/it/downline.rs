@@ -4,6 +4,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use sunakku_common::down::{MenuVersion, text_hash};
 use sunakku_common::event::{MenuRefused, kind};
+use sunakku_common::menu::Sku;
 use sunakku_common::money::Currency;
 use sunakku_common::subjects;
 use xtask::harness::Server as _;
@@ -75,6 +76,41 @@ async fn a_pushed_menu_is_sold_by_at_once_and_told_to_screens() {
     let shown = test.shown().await;
     assert_eq!(shown["menu"]["origin"], "hub:main");
     assert!(shown["menu"]["confirmed_at"].is_string(), "{shown}");
+}
+
+#[tokio::test]
+async fn a_menus_low_marks_count_where_the_site_has_none_of_its_own() {
+    let hub = HeadOffice::start(true).await;
+    let test = hub.site(SELDOM).await;
+    let mut screen = Screen::follow(&test, "topics=menu").await;
+    screen.news().await;
+    let mark = async || test.manager.get("/v1/stock/cake").await.unwrap().body["low_mark"].clone();
+    let own = async |mark: Value| {
+        let body = json!({ "low_mark": mark });
+        let path = "/v1/stock/cake/low-mark";
+        let answer = test.manager.put(path, &body).await.unwrap();
+        answer.expect(200).unwrap().body["low_mark"].clone()
+    };
+    let mut marked = menu(2, 350);
+    let low_mark = Some(60);
+    marked.skus.insert("cake".to_owned(), Sku { low_mark });
+    hub.publish(&marked).await;
+    screen.news().await;
+    assert_eq!(mark().await, 60);
+    test.wait_for_metric("sunakku_stock_low", 1.0).await;
+    let mut stock = Screen::follow(&test, "topics=stock").await;
+    stock.next().await;
+    test.adjust("cake", 1).await.expect(200).unwrap();
+    let change = stock.news().await["data"].clone();
+    assert_eq!(
+        (&change["low_mark"], &change["low"]),
+        (&json!(60), &json!(true))
+    );
+    assert_eq!(own(json!(4)).await, 4);
+    assert_eq!(own(Value::Null).await, 60, "the menu's is back");
+    hub.publish(&menu(3, 350)).await;
+    screen.news().await;
+    assert_eq!(mark().await, Value::Null);
 }
 
 #[tokio::test]

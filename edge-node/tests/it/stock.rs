@@ -11,7 +11,7 @@ use crate::screen::Screen;
 use crate::site::{TestSite, new_key, order_of};
 
 impl TestSite {
-    async fn adjust(&self, sku: &str, delta: i64) -> Answer {
+    pub(crate) async fn adjust(&self, sku: &str, delta: i64) -> Answer {
         let body = json!({ "delta": delta, "reason": "delivery" });
         self.manager
             .post(&format!("/v1/stock/{sku}/adjust"), None, &body)

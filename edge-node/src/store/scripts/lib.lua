@@ -1,6 +1,6 @@
 -- Shared by every script that changes facts; it is put in front of each.
 --
--- KEYS[1] meta    hash: epoch, seq, bytes, low:<SKU>  KEYS[2] log   stream, entry id <seq>-0
+-- KEYS[1] meta    hash: epoch, seq, bytes, low:<SKU>, menu-low:<SKU>  KEYS[2] log   stream, entry id <seq>-0
 -- KEYS[3] idem    record of this operation's key, kept for ARGV[3] seconds
 -- ARGV[1] now     RFC 3339                           ARGV[2] print fingerprint of the request
 -- ARGV[4] by      JSON: who does it
@@ -110,9 +110,14 @@ local function with_head(answer)
     return answer
 end
 
+-- The site's own low-stock mark of a SKU, or else the menu's; false without.
+local function low_mark(sku)
+    return redis.call('HGET', meta, 'low:' .. sku) or redis.call('HGET', meta, 'menu-low:' .. sku)
+end
+
 -- One entry of an event's `stock` list. SKUs are codes and need no escaping.
 local function stock_change(sku, delta, on_hand, suspended)
-    local mark = redis.call('HGET', meta, 'low:' .. sku)
+    local mark = low_mark(sku)
     return '{"sku":"' .. sku .. '","delta":' .. delta .. ',"on_hand":' .. (on_hand or 'null')
         .. ',"suspended":' .. (suspended and 'true' or 'false')
         .. (mark and ',"low_mark":' .. mark or '') .. '}'
