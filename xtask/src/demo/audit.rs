@@ -41,6 +41,8 @@ pub struct Summary {
     pub bad_lines: usize,
     /// From the first order to the last answer.
     pub seconds: f64,
+    /// How long a change of the menu took from the hub to the last kiosk, milliseconds.
+    pub menu_change_ms: f64,
     /// What was measured on the way.
     pub figures: Figures,
 }
