@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::ids::{Epoch, OrderId, TicketId};
+use crate::ids::{CommandId, Epoch, OrderId, TicketId};
 use crate::order::{OrderDetails, OrderLine, Service};
 use crate::state::{OrderState, TicketState, text_enum};
 
@@ -32,6 +32,11 @@ pub mod kind {
     pub const ORDER_RETRIED: &str = "order.retried";
     /// A station was given its part of an order: [`super::TicketCreated`].
     pub const TICKET_CREATED: &str = "ticket.created";
+    /// A cook has seen a ticket: [`super::TicketMoved`]. One that is begun or made was seen as well,
+    /// without an event of its own.
+    pub const TICKET_ACKNOWLEDGED: &str = "ticket.acknowledged";
+    /// No screen has acknowledged a ticket in time: [`super::TicketMoved`].
+    pub const TICKET_ESCALATED: &str = "ticket.escalated";
     /// A cook began a ticket: [`super::TicketMoved`].
     pub const TICKET_STARTED: &str = "ticket.started";
     /// One line of a ticket was made: [`super::TicketMoved`].
@@ -50,8 +55,22 @@ pub mod kind {
     pub const STOCK_SUSPENDED: &str = "stock.suspended";
     /// A SKU is on sale again: [`super::StockMoved`].
     pub const STOCK_RESUMED: &str = "stock.resumed";
+    /// A SKU was given another low-stock mark, or none: [`super::StockMoved`].
+    pub const STOCK_MARKED: &str = "stock.marked";
     /// A menu went live: [`super::MenuActivated`].
     pub const MENU_ACTIVATED: &str = "menu.activated";
+    /// A menu could not be taken: [`super::MenuRefused`].
+    pub const MENU_REFUSED: &str = "menu.refused";
+    /// The hub's settings for the site were taken: [`super::SiteConfigured`].
+    pub const SITE_CONFIGURED: &str = "site.configured";
+    /// The site takes no orders for a time: [`super::SiteSwitched`].
+    pub const SITE_CLOSED: &str = "site.closed";
+    /// The site takes orders again: [`super::SiteSwitched`].
+    pub const SITE_OPENED: &str = "site.opened";
+    /// A command of the hub's was done: [`super::CommandSettled`].
+    pub const COMMAND_APPLIED: &str = "command.applied";
+    /// A command of the hub's was not done: [`super::CommandSettled`].
+    pub const COMMAND_REFUSED: &str = "command.refused";
     /// A job failed for good: [`super::JobDead`].
     pub const JOB_DEAD: &str = "job.dead";
     /// A dead job is to be done after all: [`super::JobRetried`].
@@ -118,14 +137,34 @@ pub struct By {
     /// The device it was done at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// What led to it: one of [`cause`].
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// What leads to a change.
+pub mod cause {
+    /// A person or device asked for it.
+    pub const REQUEST: &str = "request";
+    /// A job of the work queue.
+    pub const JOB: &str = "job";
+    /// Its time had come.
+    pub const TIMER: &str = "timer";
+    /// A step of one of the order's tickets, told right before it.
+    pub const TICKET: &str = "ticket";
+    /// The hub sent it: a menu, settings or a command.
+    pub const HUB: &str = "hub";
+    /// The edge's own upkeep, such as a new epoch.
+    pub const UPKEEP: &str = "upkeep";
 }
 
 impl By {
-    /// A part of the edge itself.
-    pub fn system(part: &str) -> Self {
+    /// A part of the edge itself, because of one of [`cause`].
+    pub fn system(part: &str, cause: &str) -> Self {
         Self {
             actor: part.to_owned(),
             device: None,
+            cause: cause.to_owned(),
         }
     }
 }
@@ -141,6 +180,22 @@ pub struct StockChange {
     pub on_hand: Option<i64>,
     /// Whether it is off sale.
     pub suspended: bool,
+    /// It is low when so many or fewer are at hand; `None` without such a mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_mark: Option<u32>,
+}
+
+impl StockChange {
+    /// Whether what is at hand has come down to the low-stock mark.
+    pub fn is_low(&self) -> bool {
+        is_low(self.on_hand, self.low_mark)
+    }
+}
+
+/// Whether so many units are no more than the low-stock mark; what is not counted is never low.
+pub fn is_low(on_hand: Option<i64>, low_mark: Option<u32>) -> bool {
+    let marked = on_hand.zip(low_mark);
+    marked.is_some_and(|(on_hand, mark)| on_hand <= i64::from(mark))
 }
 
 /// Body of [`kind::EPOCH_STARTED`].
@@ -261,6 +316,9 @@ pub struct TicketMoved {
     pub state: TicketState,
     /// Lines that are made, counted from 1 within the ticket.
     pub done_lines: Vec<u32>,
+    /// When a cook had first seen it.
+    #[serde(default)]
+    pub acknowledged_at: Option<DateTime<Utc>>,
     /// Who did it.
     pub by: By,
     /// Why, where that was told.
@@ -371,6 +429,61 @@ pub struct QueueSwitched {
 pub struct MenuActivated {
     /// The version that the site sells by from now on.
     pub version: u64,
+    /// SHA-256 of that menu ([`crate::menu::canonical::hash`]); a seed has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Code of the menu at the hub; a seed has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
+}
+
+/// Body of [`kind::MENU_REFUSED`]. The site sells on by the menu that it had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MenuRefused {
+    /// The version that it does not take.
+    pub version: u64,
+    /// Why.
+    pub reason: String,
+    /// Code of the menu at the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub menu: Option<String>,
+}
+
+/// Body of [`kind::SITE_CONFIGURED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteConfigured {
+    /// The revision of the settings that is in force.
+    pub revision: u64,
+}
+
+/// Body of [`kind::SITE_CLOSED`] and [`kind::SITE_OPENED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteSwitched {
+    /// Until when it is closed; absent when it was opened.
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
+    /// Who did it.
+    pub by: By,
+    /// Why, where that was told.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Body of [`kind::COMMAND_APPLIED`] and [`kind::COMMAND_REFUSED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandSettled {
+    /// The command.
+    pub command: CommandId,
+    /// What it asked for.
+    pub kind: String,
+    /// Why it was not done: a word for programs, such as `expired` or `negative-stock`.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The same as a sentence.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// Who gave it.
+    pub by: By,
 }
 
 #[cfg(test)]

@@ -119,6 +119,10 @@ uuid_id!(
     /// One life of a site's store; sequences are unique within it.
     Epoch
 );
+uuid_id!(
+    /// Something that the hub asks of a site.
+    CommandId
+);
 
 #[cfg(test)]
 mod tests {

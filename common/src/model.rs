@@ -24,6 +24,8 @@ pub struct Model {
     pub stock: BTreeMap<String, i64>,
     /// SKUs that are off sale.
     pub suspended: BTreeSet<String>,
+    /// Low-stock marks.
+    pub low_marks: BTreeMap<String, u32>,
     /// Orders ever taken.
     pub orders: BTreeMap<OrderId, Order>,
     /// Everything that was told.
@@ -122,6 +124,7 @@ impl Model {
             delta,
             on_hand,
             suspended,
+            low_mark: self.low_marks.get(sku).copied(),
         }
     }
 
@@ -204,6 +207,7 @@ impl Model {
             lines: *lines,
             state: TicketState::Waiting,
             done: BTreeSet::new(),
+            seen: false,
             confirm: false,
         };
         order.tickets = Some(tickets.iter().map(ticket).collect());
@@ -268,7 +272,8 @@ impl Model {
         let all_done = tickets.all(|ticket| ticket.state == TicketState::Done);
         let recalled = step == Cooking::Recall && order_state == OrderState::Ready;
         let mut moves = Vec::new();
-        if order_state == OrderState::Placed || recalled {
+        let cooked = order_state == OrderState::Placed && step != Cooking::Acknowledge;
+        if cooked || recalled {
             moves.push(OrderState::Preparing);
         }
         if done && all_done {
@@ -301,6 +306,13 @@ impl Model {
                 self.suspended.insert(sku.to_owned());
                 self.tell(kind::STOCK_SUSPENDED, vec![self.change(sku, 0)]);
             }
+            (Restock::Mark(mark), _) => {
+                match mark {
+                    Some(mark) => self.low_marks.insert(sku.to_owned(), mark),
+                    None => self.low_marks.remove(sku),
+                };
+                self.tell(kind::STOCK_MARKED, vec![self.change(sku, 0)]);
+            }
             (Restock::Resume, _) => {
                 self.suspended.remove(sku);
                 self.tell(kind::STOCK_RESUMED, vec![self.change(sku, 0)]);
@@ -319,6 +331,12 @@ impl Model {
 impl Ticket {
     /// Makes a step and says what to tell of it.
     fn step(&mut self, step: Cooking, order: OrderState) -> Result<&'static str, Outcome> {
+        let kind = self.make(step, order)?;
+        self.seen |= step != Cooking::Confirm;
+        Ok(kind)
+    }
+
+    fn make(&mut self, step: Cooking, order: OrderState) -> Result<&'static str, Outcome> {
         let refused = Err(Outcome::Illegal(self.state.as_str()));
         let recallable = matches!(order, OrderState::Preparing | OrderState::Ready);
         match step {
@@ -341,6 +359,9 @@ impl Ticket {
                     TicketState::Cooking
                 };
                 Ok(kind::TICKET_LINE_BUMPED)
+            }
+            Cooking::Acknowledge if self.state.is_open() && !self.seen => {
+                Ok(kind::TICKET_ACKNOWLEDGED)
             }
             Cooking::Confirm if self.confirm => {
                 self.confirm = false;

@@ -22,6 +22,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Cooking::Start),
         Just(Cooking::Bump),
         (0_u32..4).prop_map(Cooking::BumpLine),
+        Just(Cooking::Acknowledge),
         Just(Cooking::Recall),
         Just(Cooking::Confirm),
     ];

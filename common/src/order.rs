@@ -150,6 +150,44 @@ pub struct OrderLine {
     pub note: Option<String>,
     /// Code of the station that makes it.
     pub station: String,
+    /// What one of it is made of, when it is a set: each part goes to its own station. The
+    /// line's price is that of the whole set; parts have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<LinePart>,
+}
+
+/// A part of a set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LinePart {
+    /// Code of the item.
+    pub item: String,
+    /// Name of the item as the menu had it.
+    pub name: Text,
+    /// How many of it stand in one set.
+    pub quantity: u32,
+    /// Code of the station that makes it.
+    pub station: String,
+}
+
+impl OrderLine {
+    /// What the kitchen makes of this line: the line itself, or the parts of a set, each as a
+    /// line without a price. Options and note of a set are told to every station.
+    pub fn to_make(&self) -> Vec<Self> {
+        if self.parts.is_empty() {
+            return vec![self.clone()];
+        }
+        let part = |part: &LinePart| Self {
+            item: part.item.clone(),
+            name: part.name.clone(),
+            quantity: self.quantity.saturating_mul(part.quantity),
+            unit_price: 0,
+            total: 0,
+            station: part.station.clone(),
+            parts: Vec::new(),
+            ..self.clone()
+        };
+        self.parts.iter().map(part).collect()
+    }
 }
 
 /// A chosen option of a line.

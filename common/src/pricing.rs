@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::local_time::local;
 use crate::menu::{Consumes, Item, Menu};
 use crate::money::Minor;
-use crate::order::{LineModifier, LineRequest, OrderLimits, OrderLine, OrderRequest};
+use crate::order::{LineModifier, LinePart, LineRequest, OrderLimits, OrderLine, OrderRequest};
 use crate::text::is_printable;
 
 /// Characters of a note to the cook.
@@ -95,15 +97,18 @@ pub fn sellable(consumes: &Consumes, level: impl Fn(&str) -> Option<StockLevel>)
 }
 
 impl OrderRequest {
-    /// Checks the order against the menu and prices it. `now` is the edge's clock.
+    /// Checks the order against the menu and prices it. `now` is the edge's clock, `zone` the
+    /// site's: what is offered is asked for the time at which the guest wants it.
     pub fn price(
         &self,
         menu: &Menu,
         index: &HashMap<String, usize>,
         limits: &OrderLimits,
         now: DateTime<Utc>,
+        zone: Tz,
     ) -> Result<Priced, OrderFault> {
         self.check_header(limits, now)?;
+        let wanted_at = local(self.pickup_at.unwrap_or(now), zone);
         let mut priced = Priced {
             lines: Vec::with_capacity(self.lines.len()),
             line_consumes: Vec::with_capacity(self.lines.len()),
@@ -123,7 +128,7 @@ impl OrderRequest {
                     format!("\"{}\" is not on the menu", short(&line.item)),
                 )
             })?;
-            let (order_line, consumes, offered) = line.price(n, item, limits)?;
+            let (order_line, consumes, offered) = line.price(n, menu, item, limits, wanted_at)?;
             if !offered {
                 let requested = u64::from(order_line.quantity);
                 unavailable.push(ShortItem {
@@ -137,7 +142,8 @@ impl OrderRequest {
                     u64::from(*units) * u64::from(order_line.quantity);
             }
             priced.total += order_line.total;
-            priced.preparation_seconds = priced.preparation_seconds.max(item.preparation_seconds);
+            let seconds = menu.preparation_seconds(item);
+            priced.preparation_seconds = priced.preparation_seconds.max(seconds);
             priced.lines.push(order_line);
             priced.line_consumes.push(consumes);
         }
@@ -187,8 +193,10 @@ impl LineRequest {
     fn price(
         &self,
         n: usize,
+        menu: &Menu,
         item: &Item,
         limits: &OrderLimits,
+        wanted_at: NaiveDateTime,
     ) -> Result<(OrderLine, Consumes, bool), OrderFault> {
         let at = |field: &str| format!("lines[{n}].{field}");
         let quantity = u32::try_from(self.quantity).unwrap_or(0);
@@ -208,8 +216,8 @@ impl LineRequest {
             ));
         }
         let mut chosen = vec![0_u32; item.modifiers.len()];
-        let mut consumes = item.consumption();
-        let (mut unit_price, mut offered) = (item.price, item.available);
+        let mut consumes = menu.consumption(item);
+        let (mut unit_price, mut offered) = (item.price, menu.offers(item, wanted_at));
         let mut modifiers = Vec::with_capacity(self.modifiers.len());
         for (m, id) in self.modifiers.iter().enumerate() {
             let place = || at(&format!("modifiers[{m}]"));
@@ -255,8 +263,20 @@ impl LineRequest {
             modifiers,
             note: self.note.clone().filter(|note| !note.trim().is_empty()),
             station: item.station.clone(),
+            parts: menu.parts(item).map(LinePart::of).collect(),
         };
         Ok((line, consumes, offered))
+    }
+}
+
+impl LinePart {
+    fn of((item, quantity): (&Item, u32)) -> Self {
+        Self {
+            item: item.id.clone(),
+            name: item.name.clone(),
+            quantity,
+            station: item.station.clone(),
+        }
     }
 }
 

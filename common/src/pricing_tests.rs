@@ -28,7 +28,7 @@ const LIMITS: OrderLimits = OrderLimits {
 
 fn price(json: &str) -> Result<Priced, OrderFault> {
     let request: OrderRequest = serde_json::from_str(json).expect("a request");
-    request.price(&menu(), &menu().index(), &LIMITS, Utc::now())
+    request.price(&menu(), &menu().index(), &LIMITS, Utc::now(), Tz::UTC)
 }
 
 fn lines(lines: &str) -> Result<Priced, OrderFault> {
@@ -149,4 +149,137 @@ fn a_suspended_sku_sells_nothing_and_an_uncounted_one_without_end() {
     assert_eq!(sellable(&consumes, |_| level(Some(5), false)), Some(2));
     assert_eq!(sellable(&consumes, |_| level(Some(-1), false)), Some(0));
     assert_eq!(sellable(&consumes, |_| level(Some(5), true)), Some(0));
+}
+
+#[test]
+fn a_set_costs_its_own_price_and_takes_what_its_parts_take() {
+    let mut menu = menu();
+    let lunch = r#"{"id": "lunch", "name": {"en": "Lunch"}, "category": "c", "price": 600,
+        "station": "counter", "set": [{"item": "meatball"}, {"item": "cola", "quantity": 2}]}"#;
+    menu.items
+        .push(serde_json::from_str(lunch).expect("an item"));
+    assert_eq!(menu.faults(), []);
+    let order = r#"{"channel": "kiosk", "lines": [{"item": "lunch", "quantity": 3, "note": "hot"},
+        {"item": "cola", "quantity": 1}]}"#;
+    let request: OrderRequest = serde_json::from_str(order).expect("a request");
+    let priced = request.price(&menu, &menu.index(), &LIMITS, Utc::now(), Tz::UTC);
+    let priced = priced.expect("a sound order");
+    assert_eq!(priced.total, 3 * 600 + 250);
+    let claims = BTreeMap::from([("cola".to_owned(), 7), ("patty".to_owned(), 6)]);
+    assert_eq!(priced.claims, claims);
+    let made = |line: &OrderLine| {
+        let lines = line.to_make().into_iter();
+        let told = lines.map(|line| {
+            (
+                line.item,
+                line.station,
+                line.quantity,
+                line.total,
+                line.note,
+            )
+        });
+        told.collect::<Vec<_>>()
+    };
+    let note = Some("hot".to_owned());
+    assert_eq!(
+        made(&priced.lines[0]),
+        [
+            ("meatball".into(), "grill".into(), 3, 0, note.clone()),
+            ("cola".into(), "bar".into(), 6, 0, note),
+        ]
+    );
+    assert_eq!(
+        made(&priced.lines[1]),
+        [("cola".into(), "bar".into(), 1, 250, None)]
+    );
+}
+
+#[test]
+fn what_is_offered_is_asked_for_the_time_at_which_it_is_wanted() {
+    let mut menu = menu();
+    let part = r#"{"id": "am", "name": {"en": "Morning"}, "from": "06:00", "to": "11:00"}"#;
+    menu.dayparts = vec![serde_json::from_str(part).expect("a daypart")];
+    menu.items[2].schedule.dayparts = vec!["am".into()];
+    let now: DateTime<Utc> = "2026-11-26T22:30:00Z".parse().expect("a time");
+    let order = |pickup: &str, zone: Tz| {
+        let json = format!(
+            r#"{{"channel": "phone", "lines": [{{"item": "cola", "quantity": 1}}]{pickup}}}"#
+        );
+        let request: OrderRequest = serde_json::from_str(&json).expect("a request");
+        request
+            .price(&menu, &menu.index(), &LIMITS, now, zone)
+            .is_ok()
+    };
+    assert!(!order("", Tz::Europe__Berlin));
+    assert!(order("", Tz::Asia__Tokyo), "half past seven there");
+    assert!(order(
+        r#", "pickup_at": "2026-11-27T06:00:00Z""#,
+        Tz::Europe__Berlin
+    ));
+    assert!(!order(
+        r#", "pickup_at": "2026-11-27T10:00:00Z""#,
+        Tz::Europe__Berlin
+    ));
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::menu::{Item, SetPart};
+    use crate::text::Text;
+
+    proptest! {
+        /// Whatever sets are ordered: the total is the sum of the lines, parts cost nothing, and
+        /// the claims are exactly what the lines to make would claim by themselves.
+        #[test]
+        fn money_and_stock_of_sets_add_up(
+            parts in prop::collection::vec((0_usize..3, 1_u32..5), 1..3),
+            price in 0_i64..5_000,
+            lines in prop::collection::vec((0_usize..4, 1_i64..5), 1..=3),
+        ) {
+            let mut menu = Menu::new("m", "EUR".to_owned().try_into().expect("a currency"));
+            for (n, id) in ["a", "b", "c"].into_iter().enumerate() {
+                let mut item = Item::new(id, Text::english(id), "x", 100 * n as i64, id);
+                item.consumes = Consumes::from([("shared".into(), 1), (id.to_owned(), 2)]);
+                menu.items.push(item);
+            }
+            let mut set = Item::new("set", Text::english("Set"), "x", price, "counter");
+            set.set = parts.iter().map(|(n, quantity)| SetPart {
+                item: menu.items[*n].id.clone(),
+                quantity: *quantity,
+            }).collect();
+            menu.items.push(set);
+            let lines = lines.iter().map(|(n, quantity)| LineRequest {
+                item: menu.items[*n].id.clone(),
+                quantity: *quantity,
+                modifiers: Vec::new(),
+                note: None,
+            });
+            let request = OrderRequest {
+                lines: lines.collect(),
+                channel: crate::order::Channel::Kiosk,
+                service: None,
+                avoid: Vec::new(),
+                expected_total: None,
+                pickup_at: None,
+            };
+            let priced = request.price(&menu, &menu.index(), &LIMITS, Utc::now(), Tz::UTC).expect("sound");
+            let sum: Minor = priced.lines.iter().map(|line| line.unit_price * Minor::from(line.quantity)).sum();
+            prop_assert_eq!(priced.total, sum);
+            let mut claims: BTreeMap<String, u64> = BTreeMap::new();
+            for line in &priced.lines {
+                let made = line.to_make();
+                let cost: Minor = made.iter().map(|line| line.total).sum();
+                prop_assert_eq!(cost, if line.parts.is_empty() { line.total } else { 0 });
+                for line in made {
+                    let item = menu.item(&line.item).expect("an item");
+                    for (sku, units) in item.consumption() {
+                        *claims.entry(sku).or_default() += u64::from(units) * u64::from(line.quantity);
+                    }
+                }
+            }
+            prop_assert_eq!(claims, priced.claims);
+        }
+    }
 }

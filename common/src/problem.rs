@@ -72,6 +72,13 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, slug, detail)
     }
 
+    /// 429 with `Retry-After`: the caller has more of something than one may have.
+    pub fn too_many(slug: &str, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, slug, detail);
+        problem.retry_after = Some(1);
+        problem
+    }
+
     /// 503 with `Retry-After`: a server that is needed is away; nothing was lost.
     pub fn unavailable(slug: &str, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, slug, detail);

@@ -14,6 +14,75 @@ pub const ALL_LOGS: &str = "up.*.log";
 /// Queue group of the hub's replicas on [`ALL_LOGS`].
 pub const INTAKE_GROUP: &str = "intake";
 
+/// Hub → site: the site's menu, re-published by the server whenever its key is written.
+pub fn menu(site: &SiteId) -> String {
+    format!("down.{site}.menu")
+}
+
+/// Hub → site: the site's settings, likewise.
+pub fn settings(site: &SiteId) -> String {
+    format!("down.{site}.site")
+}
+
+/// Hub → site: commands that the site has not reported yet.
+pub fn command(site: &SiteId) -> String {
+    format!("down.{site}.command")
+}
+
+/// Site → hub: commands have come.
+pub fn received(site: &SiteId) -> String {
+    format!("up.{site}.command")
+}
+
+/// What the hub subscribes to, to hear which commands have come.
+pub const ALL_RECEIVED: &str = "up.*.command";
+
+/// Queue group of the hub's replicas on [`ALL_RECEIVED`].
+pub const RECEIVED_GROUP: &str = "commands";
+
+/// A bucket in which the hub keeps one key per site, for the site to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    /// [`crate::down::MenuDown`].
+    Menu,
+    /// [`crate::site::Settings`].
+    Site,
+}
+
+impl Bucket {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Menu, Self::Site];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Menu => "menu",
+            Self::Site => "site",
+        }
+    }
+
+    /// The subject under which a site's key is stored: what the server writes into
+    /// `Nats-Subject`, whichever way the value comes.
+    pub fn key(self, site: &SiteId) -> String {
+        format!("$KV.{}.{site}", self.name())
+    }
+
+    /// What a site asks for its own key, and may ask for no other.
+    pub fn read(self, site: &SiteId) -> String {
+        let name = self.name();
+        format!("$JS.hub.API.DIRECT.GET.KV_{name}.{}", self.key(site))
+    }
+
+    /// What the server re-publishes, and as what.
+    pub fn republish(self) -> (String, String) {
+        let name = self.name();
+        (
+            format!("$KV.{name}.*"),
+            format!("down.{{{{wildcard(1)}}}}.{name}"),
+        )
+    }
+}
+
 /// Prefix of a site's reply subjects; the only place where the hub may answer it.
 pub fn inbox_prefix(site: &SiteId) -> String {
     format!("_INBOX.{site}")
@@ -21,9 +90,18 @@ pub fn inbox_prefix(site: &SiteId) -> String {
 
 /// The site that a log subject speaks for, or `None` when it is no log subject.
 pub fn site_of_log(subject: &str) -> Option<SiteId> {
+    site_of(subject, ".log")
+}
+
+/// The site that says that commands have come, or `None` when it is no such subject.
+pub fn site_of_received(subject: &str) -> Option<SiteId> {
+    site_of(subject, ".command")
+}
+
+fn site_of(subject: &str, rest: &str) -> Option<SiteId> {
     subject
         .strip_prefix("up.")?
-        .strip_suffix(".log")?
+        .strip_suffix(rest)?
         .parse()
         .ok()
 }
@@ -55,6 +133,23 @@ mod tests {
         ] {
             assert_eq!(site_of_log(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_sites_keys_are_its_own_and_told_to_it_alone() {
+        let site: SiteId = "s1".parse().expect("a literal");
+        assert_eq!(Bucket::Menu.key(&site), "$KV.menu.s1");
+        assert_eq!(
+            Bucket::Site.read(&site),
+            "$JS.hub.API.DIRECT.GET.KV_site.$KV.site.s1"
+        );
+        let (from, to) = Bucket::Menu.republish();
+        assert_eq!(
+            (from.as_str(), to.as_str()),
+            ("$KV.menu.*", "down.{{wildcard(1)}}.menu")
+        );
+        assert_eq!(menu(&site), "down.s1.menu");
+        assert_eq!(site_of_received(&received(&site)), Some(site));
     }
 
     #[test]

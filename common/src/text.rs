@@ -15,6 +15,11 @@ impl Text {
         Self(BTreeMap::from([("en".to_owned(), text.into())]))
     }
 
+    /// Whether it has no language.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text in the first of `languages` that it has, else English, else any.
     pub fn pick(&self, languages: &Languages) -> &str {
         let wanted = languages.0.iter().map(String::as_str).chain(["en"]);

@@ -9,7 +9,6 @@ use async_nats::{ConnectOptions, ServerAddr};
 use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
-use sunakku_common::menu::Seed;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -17,14 +16,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::downline::{Downline, Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
-use crate::menu::MenuSnapshot;
+use crate::printer::Printer;
 use crate::queue::Queue;
-use crate::screens::ConnectedScreens;
+use crate::screens::Screens;
 use crate::state::{AppState, Shared};
-use crate::store::Store;
+use crate::store::{FirstCounts, Store};
 use crate::sync::Replicator;
 use crate::webhook::Webhook;
 use crate::{api, metrics as names};
@@ -37,6 +37,7 @@ pub struct App {
     replicator: Replicator,
     maintenance: Maintenance,
     webhooks: Vec<Webhook>,
+    printers: Vec<Printer>,
 }
 
 /// How long requests that were begun may take to end after the signal to stop.
@@ -52,25 +53,45 @@ impl App {
     ) -> Result<Self> {
         let metrics = telemetry::metrics()?;
         names::describe();
-        let seed = config.seed()?;
-        let store = open_store(&config, &seed, allow_volatile).await?;
+        let (menu, first_counts) = match config.seed()? {
+            Some(seed) => (Some(seed.menu), seed.stock),
+            None => (None, FirstCounts::new()),
+        };
+        let store = open_store(&config, &first_counts, allow_volatile).await?;
+        let kitchen = Kitchen::new(&config.stations);
+        let menus = Menus::start(store.clone(), kitchen.clone(), menu).await;
+        let menus = menus.context("reading the store")?;
+        let site = SiteState::start(store.clone(), config.site.clone(), config.limits).await;
+        let site = site.context("reading the store")?;
         let nats = connect_nats(&config).await?;
         let (live, live_reader) = Live::start(&store).await.context("reading the store")?;
         let retention = Duration::from_secs(config.log.retention_hours * 3600);
         let replicator = Replicator::new(store.clone(), nats.clone(), retention);
         let (signer, verifier) = identity(&config)?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
-        let (health, maintenance) = Maintenance::new(store.clone(), seed.clone(), log, pickup);
+        let escalation = config.kitchen.clone();
+        let (health, maintenance) =
+            Maintenance::new(store.clone(), first_counts, log, pickup, escalation);
         let paused = store.queue_paused().await.context("reading the store")?;
         let queue = config.queue.clone();
-        let queue = Queue::new(store.clone(), nats.clone(), queue, paused.is_some());
+        let queue = Queue::new(
+            store.clone(),
+            kitchen.clone(),
+            nats.clone(),
+            queue,
+            paused.is_some(),
+        );
         let webhooks = config.webhooks.iter().cloned();
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
-        let kitchen = Kitchen::new(&seed.menu, &config.stations);
+        let printers = config.printers.iter().cloned();
+        let time_zone = config.site.time_zone;
+        let printers = printers.map(|options| Printer::new(store.clone(), options, time_zone));
+        let printers = printers.collect();
         let inner = Shared {
             kitchen,
-            menu: MenuSnapshot::new(seed.menu),
+            menus,
+            site,
             live,
             queue,
             nats,
@@ -79,8 +100,10 @@ impl App {
             signer,
             verifier: Arc::new(verifier),
             password_checks: Semaphore::new(2),
-            websockets: Arc::new(Semaphore::new(config.http.max_websockets)),
-            screens: ConnectedScreens::default(),
+            screens: Screens::new(
+                config.http.max_websockets,
+                config.http.max_websockets_per_caller,
+            ),
             metrics,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -97,6 +120,7 @@ impl App {
             replicator,
             maintenance,
             webhooks,
+            printers,
         })
     }
 
@@ -110,8 +134,12 @@ impl App {
         for webhook in self.webhooks {
             tasks.spawn(webhook.run(ending.clone()));
         }
+        for printer in self.printers {
+            tasks.spawn(printer.run(ending.clone()));
+        }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));
+        tasks.spawn(Downline::new(self.state.clone()).run(ending.clone()));
         let (upkeep, token) = (telemetry::upkeep(shared.metrics.clone()), ending.clone());
         tasks.spawn(async move { token.run_until_cancelled(upkeep).await });
         shared.queue.start(tasks, ending);
@@ -143,9 +171,14 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config, seed: &Seed, allow_volatile: bool) -> Result<Store> {
+async fn open_store(
+    config: &Config,
+    first_counts: &FirstCounts,
+    allow_volatile: bool,
+) -> Result<Store> {
     let url = config.redis.url.expose();
-    let store = Store::open(url, &config.site.id, seed, config.log.budget_bytes).await;
+    let budget = config.log.budget_bytes;
+    let store = Store::open(url, &config.site.id, first_counts, budget).await;
     let store = store.context("redis.url: cannot use this Redis")?;
     let unsafe_settings = store
         .unsafe_settings()

@@ -1,5 +1,7 @@
 //! The edge's configuration; `config.default.toml` documents every key.
 
+mod printer;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,8 @@ use sunakku_common::config::{LogFormat, Secret, User};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::order::OrderLimits;
+
+pub use printer::{CodePage, Printer};
 
 use crate::store::OpenLimits;
 
@@ -28,10 +32,12 @@ pub struct Config {
     pub limits: OpenLimits,
     pub stations: Vec<Station>,
     pub webhooks: Vec<Webhook>,
+    pub printers: Vec<Printer>,
     pub log: Log,
     pub queue: Queue,
     pub pickup: Pickup,
     pub screens: Screens,
+    pub kitchen: Kitchen,
     pub identity: Identity,
     pub telemetry: Telemetry,
 }
@@ -57,17 +63,21 @@ section!(Http {
     max_body_bytes: usize,
     request_timeout_seconds: u64,
     max_websockets: usize,
+    max_websockets_per_caller: usize,
 });
 section!(Redis { url: Secret });
 section!(Nats { url: Secret });
-section!(MenuSource { seed: PathBuf });
+section!(MenuSource {
+    seed: PathBuf,
+    reread_seconds: u64,
+});
 section!(Log {
     budget_bytes: u64,
     retention_hours: u64
 });
-section!(Station {
-    name: String,
-    cooks: u32
+section!(Kitchen {
+    full_slot: FullSlot,
+    acknowledge_seconds: u32
 });
 section!(Pickup {
     clear_seconds: u32,
@@ -105,6 +115,28 @@ pub struct Screens {
     pub pay_at_pickup: bool,
 }
 
+/// A station of the kitchen; see `config.default.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents every key")]
+pub struct Station {
+    pub name: String,
+    #[serde(default = "one")]
+    pub cooks: u32,
+    #[serde(default)]
+    pub capacity_seconds: Option<u64>,
+}
+
+/// What becomes of an order that is wanted in a slot without room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FullSlot {
+    /// It is promised for the next slot with room.
+    Move,
+    /// It is refused when it was scheduled, and promised for later when it was not.
+    Refuse,
+}
+
 /// A URL that is called for events; see `config.default.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -124,6 +156,10 @@ pub struct Webhook {
     pub retry_min_milliseconds: u64,
     #[serde(default = "ten_minutes")]
     pub retry_max_seconds: u64,
+}
+
+fn one() -> u32 {
+    1
 }
 
 fn ten() -> u64 {
@@ -176,8 +212,8 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self> {
         let config: Self = sunakku_common::config::load(include_str!("config.default.toml"), file)?;
         ensure!(
-            config.http.max_websockets > 0,
-            "http.max_websockets must be at least 1"
+            config.http.max_websockets > 0 && config.http.max_websockets_per_caller > 0,
+            "http.max_websockets and http.max_websockets_per_caller must be at least 1"
         );
         ensure!(
             config.identity.session_seconds > 0,
@@ -208,16 +244,32 @@ impl Config {
                 .with_context(|| format!("webhooks: \"{name}\""))?;
             ensure!(names.insert(name), "webhooks: \"{name}\" stands twice");
         }
+        let mut names = HashSet::new();
+        for printer in &config.printers {
+            let name = &printer.name;
+            printer
+                .check()
+                .with_context(|| format!("printers: \"{name}\""))?;
+            ensure!(names.insert(name), "printers: \"{name}\" stands twice");
+        }
         for station in &config.stations {
             let name = &station.name;
             ensure!(
                 sunakku_common::ids::check_code(name).is_ok() && station.cooks > 0,
                 "stations: \"{name}\" needs a code as its name, and at least 1 cook"
             );
+            ensure!(
+                station.capacity_seconds.is_none_or(|seconds| seconds > 0),
+                "stations: \"{name}\": capacity_seconds must be positive; leave it out for no limit"
+            );
         }
         ensure!(
             (1..=256).contains(&config.queue.concurrency),
             "queue.concurrency must be 1 to 256"
+        );
+        ensure!(
+            0 < config.menu.reread_seconds,
+            "menu.reread_seconds must be at least 1"
         );
         ensure!(
             config.queue.max_attempts > 0,
@@ -230,11 +282,21 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the menu and the first counts of stock.
-    pub fn seed(&self) -> Result<Seed> {
+    /// Reads the menu and the first counts of stock; `None` when there is no such file, because
+    /// an edge that has a menu of the hub's needs none.
+    pub fn seed(&self) -> Result<Option<Seed>> {
         let path = &self.menu.seed;
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("menu.seed: cannot read {}", path.display()))?;
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                tracing::info!(path = %path.display(), "there is no seed file");
+                return Ok(None);
+            }
+            Err(error) => {
+                let what = format!("menu.seed: cannot read {}", path.display());
+                return Err(anyhow::Error::from(error).context(what));
+            }
+        };
         let seed: Seed = serde_json::from_str(&text)
             .with_context(|| format!("menu.seed: {} is no menu", path.display()))?;
         let faults: Vec<String> = seed
@@ -244,7 +306,8 @@ impl Config {
             .map(|fault| format!("{}: {}", fault.path, fault.what))
             .collect();
         ensure!(faults.is_empty(), "menu.seed: {}", faults.join("; "));
-        Ok(seed)
+        ensure!(0 < seed.menu.version, "menu.seed: versions count from 1");
+        Ok(Some(seed))
     }
 }
 

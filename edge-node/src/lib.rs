@@ -3,12 +3,15 @@
 
 mod api;
 mod app;
+mod backoff;
 pub mod config;
+mod downline;
 mod kitchen;
 mod log;
 mod maintenance;
 mod menu;
 mod metrics;
+mod printer;
 pub mod queue;
 mod screens;
 mod state;

@@ -4,23 +4,24 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use sunakku_common::event::Event;
-use sunakku_common::menu::Seed;
+use sunakku_common::event::{Event, cause};
 use sunakku_common::state::OrderState;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Log, Pickup};
+use crate::config::{Kitchen, Log, Pickup};
+use crate::kitchen::slot_of;
 use crate::log::{Keep, forget};
 use crate::metrics as names;
 use crate::state::Health;
 use crate::store::{
-    Care, Close, ErrorChain, Head, Operation, OrderCounts, StockMove, Store, StoreError,
+    Care, Close, ErrorChain, FirstCounts, Head, Operation, OrderCounts, StockMove, Store,
+    StoreError,
 };
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Orders that one round expires, and index entries of orders whose records' life is over that it
+/// Orders that one round expires, tickets that it escalates, and index entries of orders whose records' life is over that it
 /// looks at.
 const EXPIRED_LIMIT: usize = 100;
 /// Below this age of the oldest entry a rate would be a guess.
@@ -32,18 +33,20 @@ const CROWDED_PERCENT: u64 = 75;
 /// The task.
 pub(crate) struct Maintenance {
     store: Store,
-    seed: Seed,
+    first_counts: FirstCounts,
     log: Log,
     pickup: Pickup,
+    kitchen: Kitchen,
     health: watch::Sender<Health>,
 }
 
 impl Maintenance {
     pub(crate) fn new(
         store: Store,
-        seed: Seed,
+        first_counts: FirstCounts,
         log: Log,
         pickup: Pickup,
+        kitchen: Kitchen,
     ) -> (watch::Receiver<Health>, Self) {
         let counts = OrderCounts {
             kept: 0,
@@ -60,9 +63,10 @@ impl Maintenance {
             health.subscribe(),
             Self {
                 store,
-                seed,
+                first_counts,
                 log,
                 pickup,
+                kitchen,
                 health,
             },
         )
@@ -83,7 +87,7 @@ impl Maintenance {
 
     async fn round(&self) -> Result<(), StoreError> {
         let retention = Duration::from_secs(self.log.retention_hours * 3600);
-        match self.store.look_after(&self.seed, retention).await? {
+        match self.store.look_after(&self.first_counts, retention).await? {
             Care::Whole => {}
             Care::Reborn => {
                 tracing::error!("the store has lost its data and begins a new epoch");
@@ -104,8 +108,10 @@ impl Maintenance {
         };
         forget(&self.store, keep, Utc::now()).await?;
         self.store.forget_expired(EXPIRED_LIMIT).await?;
+        self.store.forget_slots(slot_of(Utc::now())).await?;
         self.expire_uncollected().await?;
         self.end_suspensions().await?;
+        self.escalate_unseen().await?;
         self.report(self.store.head().await?).await
     }
 
@@ -122,8 +128,23 @@ impl Maintenance {
             from: &[OrderState::Ready],
         };
         for order in self.store.ready_before(before, EXPIRED_LIMIT).await? {
-            let operation = Operation::system("pickup");
+            let operation = Operation::system("pickup", cause::TIMER);
             self.store.close(&operation, order, &close).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of tickets that no screen has acknowledged in time.
+    async fn escalate_unseen(&self) -> Result<(), StoreError> {
+        let seconds = self.kitchen.acknowledge_seconds;
+        if seconds == 0 {
+            return Ok(());
+        }
+        let before = Utc::now() - TimeDelta::seconds(i64::from(seconds));
+        for ticket in self.store.unseen_before(before, EXPIRED_LIMIT).await? {
+            if self.store.escalate_ticket(ticket).await? {
+                tracing::warn!(%ticket, seconds, "no screen has acknowledged a ticket");
+            }
         }
         Ok(())
     }
@@ -134,7 +155,10 @@ impl Maintenance {
         let suspensions = self.store.suspensions().await?.into_iter();
         for (sku, until) in suspensions.filter(|(_, until)| *until <= now) {
             let step = StockMove::ResumeDue(until);
-            let (operation, reason) = (Operation::system("timer"), Some("its time is over"));
+            let (operation, reason) = (
+                Operation::system("timer", cause::TIMER),
+                Some("its time is over"),
+            );
             self.store
                 .move_stock(&operation, &sku, step, reason)
                 .await?;
@@ -156,6 +180,7 @@ impl Maintenance {
         metrics::gauge!(names::ORDERS_OPEN).set(counts.open as f64);
         metrics::gauge!(names::ORDERS_UNROUTED).set(counts.unrouted as f64);
         metrics::gauge!(names::TICKETS_OPEN).set(counts.open_tickets as f64);
+        metrics::gauge!(names::STOCK_LOW).set(self.store.low_skus().await?.len() as f64);
         metrics::gauge!(names::EVENT_SEQUENCE).set(head.seq as f64);
         metrics::gauge!(names::OUTBOX_PENDING).set(head.seq.saturating_sub(confirmed) as f64);
         metrics::gauge!(names::LOG_BYTES).set(head.bytes as f64);

@@ -5,23 +5,39 @@ use std::sync::Mutex;
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
+use chrono::{NaiveDateTime, Timelike as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sunakku_common::menu::{Consumes, Item, Menu, ModifierGroup};
+use sunakku_common::menu::schedule::ClockTime;
+use sunakku_common::menu::{Consumes, Item, Menu, ModifierGroup, SetPart};
 use sunakku_common::money::{Currency, Minor};
 use sunakku_common::pricing::{StockLevel, sellable};
 use sunakku_common::problem::Problem;
 use sunakku_common::text::Languages;
 
+use crate::downline::Standing;
 use crate::log::Live;
+use crate::metrics as names;
 
 /// The menu that the site sells by, and its answers ready to send.
 pub(crate) struct MenuSnapshot {
     pub(crate) menu: Menu,
     /// Position of every item by its code.
     pub(crate) index: HashMap<String, usize>,
-    /// By language: the stock version that the answer shows, and the answer.
-    rendered: Mutex<HashMap<Languages, (u64, Rendered)>>,
+    depends_on_time: bool,
+    /// By language: what the answer shows, and the answer.
+    rendered: Mutex<HashMap<Languages, (Shown, Rendered)>>,
+}
+
+/// What an answer depends on beside menu and language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shown {
+    /// Version of the stock.
+    stock: u64,
+    /// The minute of the site's clocks; `None` when nothing on the menu depends on the time.
+    minute: Option<NaiveDateTime>,
+    /// Whether the site takes orders.
+    site: Standing,
 }
 
 /// An answer, ready to send.
@@ -41,12 +57,27 @@ pub(crate) struct MenuAnswer {
     version: u64,
     /// Of all prices.
     currency: Currency,
-    /// The part of the day that decides what is offered; null when all is offered all day.
+    /// Code of the part of the day at the site; null outside of all that the menu has.
     daypart: Option<String>,
+    /// The menu's parts of the day.
+    dayparts: Vec<DaypartAnswer>,
+    /// Whether the site takes orders now, and when it does again.
+    site: Standing,
     /// In the order in which guests see them.
     categories: Vec<CategoryAnswer>,
     /// In the order in which guests see them.
     items: Vec<ItemAnswer>,
+}
+
+/// A part of the day.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+struct DaypartAnswer {
+    id: String,
+    name: String,
+    /// When it begins, local time.
+    from: ClockTime,
+    /// When it is over, local time; before its begin when it crosses midnight.
+    to: ClockTime,
 }
 
 /// A group of items.
@@ -61,20 +92,28 @@ struct CategoryAnswer {
 struct ItemAnswer {
     id: String,
     name: String,
+    description: String,
     category: String,
     /// Of one without options, minor units.
     price: Minor,
     /// Included in the price, hundredths of a percent (700 = 7 %).
     tax_rate: u32,
+    /// Those of a set's parts included.
     allergens: Vec<String>,
+    /// Diets that it suits.
+    diet: Vec<String>,
+    /// Of one, kilojoules.
+    energy_kj: Option<u32>,
     station: String,
     image: Option<String>,
     /// Units of each SKU that one takes.
     consumes: Consumes,
     modifiers: Vec<ModifierAnswer>,
+    /// What one is made of, for a set.
+    set: Vec<SetPart>,
     /// How many can be sold; null without limit.
     stock: Option<u64>,
-    /// Whether it can be ordered now.
+    /// Whether it can be ordered now, by stock and by the site's local time.
     available: bool,
 }
 
@@ -105,23 +144,39 @@ struct OptionAnswer {
 }
 
 impl MenuSnapshot {
-    /// The menu's answer in the first of these languages that it has, as of now.
-    pub(crate) fn render(&self, live: &Live, languages: Languages) -> Result<Rendered, Problem> {
+    /// The menu's answer in the first of these languages that it has, as of the site's local time.
+    pub(crate) fn render(
+        &self,
+        live: &Live,
+        standing: Standing,
+        languages: Languages,
+        local: NaiveDateTime,
+    ) -> Result<Rendered, Problem> {
         // A panic while holding the lock leaves at worst an answer out of the cache.
         let lock = || {
             self.rendered
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
         };
-        let version = live.with_stock(|stock| stock.version);
+        let shown = |stock| Shown {
+            stock,
+            minute: self.depends_on_time.then(|| minute_of(local)),
+            site: standing.clone(),
+        };
+        let wanted = shown(live.with_stock(|stock| stock.version));
         if let Some((shown, rendered)) = lock().get(&languages)
-            && *shown == version
+            && *shown == wanted
         {
+            metrics::counter!(names::MENU_CACHE, "result" => "hit").increment(1);
             return Ok(rendered.clone());
         }
+        metrics::counter!(names::MENU_CACHE, "result" => "miss").increment(1);
         let (version, answer) = live.with_stock(|stock| {
             let level = |sku: &str| stock.levels.get(sku).copied();
-            (stock.version, self.answer(&languages, level))
+            (
+                stock.version,
+                self.answer(&languages, &standing, local, level),
+            )
         });
         let body = serde_json::to_vec(&answer).map_err(|_| Problem::internal())?;
         let digest = Sha256::digest(&body);
@@ -138,7 +193,7 @@ impl MenuSnapshot {
         if cache.len() >= RENDERED_MAX {
             cache.clear();
         }
-        cache.insert(languages, (version, rendered.clone()));
+        cache.insert(languages, (shown(version), rendered.clone()));
         Ok(rendered)
     }
 }
@@ -147,14 +202,28 @@ impl MenuSnapshot {
     pub(crate) fn new(menu: Menu) -> Self {
         Self {
             index: menu.index(),
+            depends_on_time: menu.has_schedules(),
             menu,
             rendered: Mutex::default(),
         }
     }
 
+    /// What an edge has until it is given its first menu.
+    pub(crate) fn none() -> Self {
+        let none = r#"{"version": 0, "currency": "XXX", "categories": [], "items": []}"#;
+        Self::new(serde_json::from_str(none).expect("a menu of nothing is a menu"))
+    }
+
+    /// Whether there is no menu yet.
+    pub(crate) fn is_none(&self) -> bool {
+        self.menu.version == 0
+    }
+
     fn answer(
         &self,
         languages: &Languages,
+        standing: &Standing,
+        local: NaiveDateTime,
         level: impl Fn(&str) -> Option<StockLevel>,
     ) -> MenuAnswer {
         let menu = &self.menu;
@@ -162,21 +231,40 @@ impl MenuSnapshot {
             id: category.id.clone(),
             name: category.name.pick(languages).to_owned(),
         });
+        let dayparts = menu.dayparts.iter().map(|daypart| DaypartAnswer {
+            id: daypart.id.clone(),
+            name: daypart.name.pick(languages).to_owned(),
+            from: daypart.from,
+            to: daypart.to,
+        });
+        let item = |item| {
+            let mut answer = item_answer(menu, item, languages, &level);
+            answer.available &= menu.offers(item, local);
+            answer
+        };
         MenuAnswer {
             version: menu.version,
             currency: menu.currency.clone(),
-            daypart: None,
+            daypart: menu.daypart_at(local).map(|daypart| daypart.id.clone()),
+            dayparts: dayparts.collect(),
+            site: standing.clone(),
             categories: categories.collect(),
-            items: menu
-                .items
-                .iter()
-                .map(|item| item_answer(item, languages, &level))
-                .collect(),
+            items: menu.items.iter().map(item).collect(),
         }
     }
 }
 
+/// Schedules are to the minute, so within one an answer stays the same.
+fn minute_of(local: NaiveDateTime) -> NaiveDateTime {
+    let minute = local
+        .with_second(0)
+        .and_then(|time| time.with_nanosecond(0));
+    minute.unwrap_or(local)
+}
+
+/// An item as far as stock tells.
 fn item_answer(
+    menu: &Menu,
     item: &Item,
     languages: &Languages,
     level: impl Fn(&str) -> Option<StockLevel>,
@@ -186,7 +274,8 @@ fn item_answer(
         .iter()
         .map(|group| modifier_answer(group, languages, &level))
         .collect();
-    let stock = sellable(&item.consumption(), &level);
+    let consumes = menu.consumption(item);
+    let stock = sellable(&consumes, &level);
     let choosable = modifiers.iter().all(|group| {
         group
             .options
@@ -198,16 +287,20 @@ fn item_answer(
     ItemAnswer {
         id: item.id.clone(),
         name: item.name.pick(languages).to_owned(),
+        description: item.description.pick(languages).to_owned(),
         category: item.category.clone(),
         price: item.price,
         tax_rate: item.tax_rate,
-        allergens: item.allergens.clone(),
+        allergens: menu.allergens(item),
+        diet: item.diet.clone(),
+        energy_kj: item.energy_kj,
         station: item.station.clone(),
         image: item.image.clone(),
-        consumes: item.consumption(),
+        consumes,
         modifiers,
+        set: item.set.clone(),
         stock,
-        available: item.available && choosable && stock != Some(0),
+        available: choosable && stock != Some(0),
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) const ORDERS_OPEN: &str = "sunakku_orders_open";
 pub(crate) const ORDERS_UNROUTED: &str = "sunakku_orders_unrouted";
 /// Open tickets.
 pub(crate) const TICKETS_OPEN: &str = "sunakku_tickets_open";
+/// SKUs that have come down to their low-stock mark.
+pub(crate) const STOCK_LOW: &str = "sunakku_stock_low";
 /// The last sequence of the site log.
 pub(crate) const EVENT_SEQUENCE: &str = "sunakku_event_sequence";
 /// The last sequence that the hub has committed.
@@ -44,10 +46,33 @@ pub(crate) const JOBS: &str = "sunakku_queue_jobs_total";
 pub(crate) const PREPARATION: &str = "sunakku_kitchen_preparation_seconds";
 /// By how much orders were ready before or after what was promised.
 pub(crate) const ESTIMATE_ERROR: &str = "sunakku_kitchen_estimate_error_seconds";
+/// Version of the menu that the site sells by.
+pub(crate) const MENU_VERSION: &str = "sunakku_menu_version";
+/// When the hub last confirmed that version, seconds since 1970; 0 when it has not.
+pub(crate) const MENU_CONFIRMED: &str = "sunakku_menu_confirmed_timestamp_seconds";
+/// Answers with the menu: ready (hit), or made anew (miss).
+pub(crate) const MENU_CACHE: &str = "sunakku_menu_cache_requests_total";
+/// Menus of the hub that were not taken.
+pub(crate) const MENU_REFUSED: &str = "sunakku_menu_refused_total";
+/// What the hub was asked for menu and settings, by what came of it.
+pub(crate) const DOWNLINE_READS: &str = "sunakku_downline_reads_total";
+/// Menus and settings that the hub has pushed, by what came of them.
+pub(crate) const DOWNLINE_PUSHES: &str = "sunakku_downline_pushes_total";
+/// Commands of the hub, by what became of them.
+pub(crate) const COMMANDS: &str = "sunakku_commands_total";
+/// Whether the site takes orders (0/1).
+pub(crate) const SITE_OPEN: &str = "sunakku_site_open";
 /// Calls of webhooks, by what came of them.
 pub(crate) const WEBHOOK_DELIVERIES: &str = "sunakku_webhook_deliveries_total";
 /// Events that a webhook has still to look at or to deliver.
 pub(crate) const WEBHOOK_LAG: &str = "sunakku_webhook_lag_events";
+/// Whether a kitchen printer could print when it was last seen (0/1).
+pub(crate) const PRINTER_UP: &str = "sunakku_printer_up";
+/// Tickets at printers, by what came of them: printed, copy (printed, but may be on paper twice),
+/// retried (a try that failed), dead.
+pub(crate) const PRINTER_JOBS: &str = "sunakku_printer_jobs_total";
+/// Tickets that wait for a printer.
+pub(crate) const PRINTER_WAITING: &str = "sunakku_printer_waiting";
 /// Connected WebSocket clients.
 pub(crate) const WEBSOCKETS: &str = "sunakku_websocket_connections";
 /// WebSocket clients that were too slow and were dropped.
@@ -69,6 +94,7 @@ pub(crate) fn describe() {
     describe_gauge!(ORDERS_OPEN, "Open orders");
     describe_gauge!(ORDERS_UNROUTED, "Orders that wait for their tickets");
     describe_gauge!(TICKETS_OPEN, "Open tickets");
+    describe_gauge!(STOCK_LOW, "SKUs at or below their low-stock mark");
     describe_gauge!(EVENT_SEQUENCE, "Last sequence of the site log");
     describe_gauge!(
         HUB_CONFIRMED_SEQUENCE,
@@ -107,8 +133,23 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Promised to really ready, by direction"
     );
+    describe_gauge!(MENU_VERSION, "Version of the menu that the site sells by");
+    describe_gauge!(
+        MENU_CONFIRMED,
+        Unit::Seconds,
+        "When the hub last confirmed the menu"
+    );
+    describe_counter!(MENU_CACHE, "Answers with the menu, ready or made anew");
+    describe_counter!(MENU_REFUSED, "Menus of the hub that were not taken");
+    describe_counter!(DOWNLINE_READS, "Menu and settings asked for, by result");
+    describe_counter!(DOWNLINE_PUSHES, "Menu and settings pushed, by result");
+    describe_counter!(COMMANDS, "Commands of the hub, by result");
+    describe_gauge!(SITE_OPEN, "Whether the site takes orders");
     describe_counter!(WEBHOOK_DELIVERIES, "Calls of webhooks, by result");
     describe_gauge!(WEBHOOK_LAG, "Events that a webhook has still to deliver");
+    describe_gauge!(PRINTER_UP, "Whether a kitchen printer could print");
+    describe_counter!(PRINTER_JOBS, "Tickets at kitchen printers, by result");
+    describe_gauge!(PRINTER_WAITING, "Tickets that wait for a kitchen printer");
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
     describe_counter!(WEBSOCKETS_DROPPED, "WebSocket clients dropped as too slow");
     describe_gauge!(BUILD_INFO, "Version of this program");
@@ -123,7 +164,10 @@ pub(crate) fn describe() {
         "invalid-order",
         "log-full",
         "kitchen-full",
+        "slot-full",
         "too-many-open-orders",
+        "site-closed",
+        "no-menu",
         "unavailable",
     ] {
         counter!(ORDERS_REFUSED, "reason" => reason).absolute(0);
@@ -137,6 +181,18 @@ pub(crate) fn describe() {
     for result in ["done", "direct", "retried", "delayed", "dead"] {
         counter!(JOBS, "result" => result).absolute(0);
     }
+    for result in ["hit", "miss"] {
+        counter!(MENU_CACHE, "result" => result).absolute(0);
+    }
+    for result in ["ok", "missing", "away", "foreign", "unreadable"] {
+        counter!(DOWNLINE_READS, "result" => result).absolute(0);
+        counter!(DOWNLINE_PUSHES, "result" => result).absolute(0);
+    }
+    for result in ["applied", "refused"] {
+        counter!(COMMANDS, "result" => result).absolute(0);
+    }
+    counter!(MENU_REFUSED).absolute(0);
+    gauge!(MENU_CONFIRMED).set(0.0);
     counter!(LOG_CORRUPT).absolute(0);
     counter!(WEBSOCKETS_DROPPED).absolute(0);
 }

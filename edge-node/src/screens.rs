@@ -1,4 +1,5 @@
-//! The screens that are connected now.
+//! The screens that are connected now: so many in all and so many of one caller, so that none can
+//! take the places of all.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +23,10 @@ pub(crate) struct Connected {
 }
 
 /// All of them. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct ConnectedScreens {
+#[derive(Clone)]
+pub(crate) struct Screens {
+    max: usize,
+    max_per_caller: usize,
     rows: Arc<Mutex<Rows>>,
 }
 
@@ -35,22 +38,46 @@ struct Rows {
 
 /// Keeps a screen among the connected ones until it is dropped.
 pub(crate) struct Presence {
-    screens: ConnectedScreens,
+    screens: Screens,
     id: u64,
 }
 
-impl ConnectedScreens {
-    /// Adds one, until what is answered is dropped.
-    pub(crate) fn enter(&self, screen: Connected) -> Presence {
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The edge serves as many as it can.
+    All,
+    /// The caller has as many as one may have.
+    Caller,
+}
+
+impl Screens {
+    pub(crate) fn new(max: usize, max_per_caller: usize) -> Self {
+        Self {
+            max,
+            max_per_caller,
+            rows: Arc::default(),
+        }
+    }
+
+    /// Adds one, if there is a place, until what is answered is dropped.
+    pub(crate) fn enter(&self, screen: Connected) -> Result<Presence, Full> {
         let id = self.with(|rows| {
+            if rows.by_id.len() >= self.max {
+                return Err(Full::All);
+            }
+            let of_caller = rows.by_id.values().filter(|row| row.name == screen.name);
+            if of_caller.count() >= self.max_per_caller {
+                return Err(Full::Caller);
+            }
             rows.last += 1;
             rows.by_id.insert(rows.last, screen);
-            rows.last
-        });
-        Presence {
+            Ok(rows.last)
+        })?;
+        Ok(Presence {
             screens: self.clone(),
             id,
-        }
+        })
     }
 
     /// Those that are connected now, the longest connected first.
@@ -74,16 +101,19 @@ impl Drop for Presence {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_screen_is_there_for_as_long_as_it_is_connected() {
-        let screens = ConnectedScreens::default();
-        let screen = |name: &str| Connected {
+    fn screen(name: &str) -> Connected {
+        Connected {
             name: name.to_owned(),
             role: Role::Kiosk,
             screen: None,
             topics: Vec::new(),
             since: Utc::now(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_screen_is_there_for_as_long_as_it_is_connected() {
+        let screens = Screens::new(9, 9);
         let names = || {
             screens
                 .all()
@@ -97,5 +127,20 @@ mod tests {
         assert_eq!(names(), ["two"]);
         drop(two);
         assert!(names().is_empty());
+    }
+
+    #[test]
+    fn no_caller_takes_the_places_of_others_and_every_place_comes_back() {
+        let screens = Screens::new(3, 2);
+        let enter = |name: &str| screens.enter(screen(name));
+        let mut of_ann = vec![enter("ann").ok(), enter("ann").ok()];
+        assert_eq!(enter("ann").err(), Some(Full::Caller));
+        let of_bob = enter("bob").ok();
+        assert!(of_bob.is_some());
+        assert_eq!(enter("bob").err(), Some(Full::All));
+        of_ann.pop();
+        assert!(enter("bob").is_ok(), "given back at once");
+        drop((of_ann, of_bob));
+        assert!(screens.all().is_empty());
     }
 }

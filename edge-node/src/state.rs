@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::downline::{Menus, SiteState};
 use crate::kitchen::Kitchen;
-use crate::log::Live;
-use crate::menu::MenuSnapshot;
+use crate::log::{Live, StockView};
 use crate::queue::Queue;
-use crate::screens::ConnectedScreens;
+use crate::screens::Screens;
 use crate::store::{OrderCounts, Store};
 use crate::sync::SyncStatus;
 
@@ -29,7 +29,8 @@ pub(crate) struct AppState {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) store: Store,
-    pub(crate) menu: MenuSnapshot,
+    pub(crate) menus: Menus,
+    pub(crate) site: SiteState,
     pub(crate) live: Live,
     pub(crate) queue: Queue,
     pub(crate) kitchen: Kitchen,
@@ -40,8 +41,7 @@ pub(crate) struct Shared {
     pub(crate) verifier: Arc<Verifier>,
     /// Password checks at one time: each takes 19 MiB and a core.
     pub(crate) password_checks: Semaphore,
-    pub(crate) websockets: Arc<Semaphore>,
-    pub(crate) screens: ConnectedScreens,
+    pub(crate) screens: Screens,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -63,6 +63,13 @@ impl FromRef<AppState> for Arc<Verifier> {
 }
 
 impl AppState {
+    /// Whether something on the menu takes from this SKU, or it is counted or off sale.
+    pub(crate) fn knows_sku(&self, sku: &str) -> bool {
+        let of_menu = self.inner.menus.current().menu.skus().contains(sku);
+        let known = |stock: &StockView| stock.levels.contains_key(sku);
+        of_menu || self.inner.live.with_stock(known)
+    }
+
     /// How long a token that is minted here is good for.
     pub(crate) fn session_life(&self) -> TimeDelta {
         TimeDelta::seconds(self.inner.config.identity.session_seconds)

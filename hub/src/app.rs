@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::downline::Downline;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::intake::Intake;
@@ -25,6 +26,8 @@ use crate::{Config, api, broker, database, metrics};
 
 /// One commits, one watches, one to spare.
 const INTAKE_CONNECTIONS: u32 = 3;
+/// One listens, four work.
+const DOWNLINE_CONNECTIONS: u32 = 5;
 /// The transaction of a group may take as long as so many statements.
 const COMMIT_STATEMENTS: u32 = 2;
 /// How long closing the connections may take.
@@ -37,6 +40,8 @@ pub struct App {
     api_pool: PgPool,
     /// Of its own, so that a busy API never keeps the sites waiting.
     intake_pool: PgPool,
+    /// Of its own, because one of its connections listens all the time.
+    downline_pool: PgPool,
     client: Client,
     health: Health,
     router: Router,
@@ -53,6 +58,7 @@ impl App {
         let health = Health::default();
         let api_pool = database::pool(&config.postgres, config.postgres.max_connections.get())?;
         let intake_pool = database::pool(&config.postgres, INTAKE_CONNECTIONS)?;
+        let downline_pool = database::pool(&config.postgres, DOWNLINE_CONNECTIONS)?;
         let identity = Arc::new(Identity::new(&config.identity, &config.users)?);
         let client = broker::connect(&config.nats, &config.intake, &health).await?;
         let hub = api::Hub {
@@ -67,6 +73,7 @@ impl App {
             listener,
             api_pool,
             intake_pool,
+            downline_pool,
             client,
             health,
             router,
@@ -90,7 +97,11 @@ impl App {
         let limit = Duration::from_secs(self.config.http.drain_seconds.into());
         let (health, pools) = (
             self.health.clone(),
-            [self.api_pool.clone(), self.intake_pool.clone()],
+            [
+                self.api_pool.clone(),
+                self.intake_pool.clone(),
+                self.downline_pool.clone(),
+            ],
         );
         let (stop_http, stop_intake) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = self.start(&stop_http, &stop_intake);
@@ -105,6 +116,7 @@ impl App {
         tasks.intake.finish(limit).await;
         stop_http.cancel();
         tasks.http.finish(limit).await;
+        tasks.downline.handle.abort();
         tasks.upkeep.handle.abort();
         tasks.recorder.handle.abort();
         // A goodbye to the server; one that hangs is not waited for.
@@ -120,11 +132,16 @@ impl App {
             .with_graceful_shutdown(stop_http.clone().cancelled_owned());
         let statement_limit = self.config.postgres.statement_timeout_ms;
         let intake = Intake {
-            client: self.client,
+            client: self.client.clone(),
             pool: self.intake_pool.clone(),
             options: self.config.intake,
             health: self.health.clone(),
             commit_limit: COMMIT_STATEMENTS * Duration::from_millis(statement_limit.into()),
+        };
+        let downline = Downline {
+            client: self.client.clone(),
+            pool: self.downline_pool,
+            health: self.health.clone(),
         };
         let (health, stop_hearing) = (self.health.clone(), stop_intake.clone());
         let upkeep = Upkeep {
@@ -142,6 +159,7 @@ impl App {
                 }
                 intake.run(stop_hearing).await
             }),
+            downline: Task::spawn("downline", downline.run()),
             upkeep: Task::spawn("upkeep", upkeep.run()),
             recorder: Task::spawn("metrics", async {
                 telemetry::upkeep(telemetry::metrics()?).await;
@@ -155,6 +173,7 @@ impl App {
 struct Tasks {
     http: Task,
     intake: Task,
+    downline: Task,
     upkeep: Task,
     recorder: Task,
 }
@@ -165,6 +184,7 @@ impl Tasks {
         tokio::select! {
             failure = self.http.failure() => failure,
             failure = self.intake.failure() => failure,
+            failure = self.downline.failure() => failure,
             failure = self.upkeep.failure() => failure,
             failure = self.recorder.failure() => failure,
         }

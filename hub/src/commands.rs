@@ -10,6 +10,7 @@ use sunakku_common::password;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::menus::command::MenuCommand;
 use crate::{App, Config, app, database, ledger};
 
 /// What the program is to do.
@@ -26,6 +27,9 @@ pub enum Command {
     /// The cafeterias.
     #[command(subcommand)]
     Site(SiteCommand),
+    /// Menus as files.
+    #[command(subcommand)]
+    Menu(MenuCommand),
     /// The proof that nothing was lost or changed.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -87,6 +91,7 @@ pub fn run(command: Command, config: Config) -> Result<()> {
                 say("the schema is up to date")
             }
             Command::Site(SiteCommand::Add(site)) => add_site(&config, &site).await,
+            Command::Menu(command) => menus(&config, command).await,
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
             Command::HashPassword => hash_password(),
         }
@@ -150,6 +155,14 @@ async fn add_site(config: &Config, site: &SiteArgs) -> Result<()> {
     .with_context(|| format!("adding site {}", site.id))?;
     pool.close().await;
     say(&format!("site {} is known", site.id))
+}
+
+async fn menus(config: &Config, command: MenuCommand) -> Result<()> {
+    database::migrate(&config.postgres).await?;
+    let pool = database::pool(&config.postgres, 2)?;
+    let told = command.run(&pool).await?;
+    pool.close().await;
+    say(told.trim_end())
 }
 
 async fn verify(config: &Config, site: Option<SiteId>) -> Result<()> {

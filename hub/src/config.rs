@@ -41,6 +41,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Bytes of a request's body at most.
     pub max_body_bytes: usize,
+    /// Bytes of a whole menu that is sent at most.
+    pub max_menu_bytes: usize,
     /// Seconds that a request may take.
     pub timeout_seconds: u32,
     /// Seconds that intake and requests each have to finish when the hub is to end.

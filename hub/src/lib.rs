@@ -4,20 +4,26 @@
 //! so any number of replicas work side by side and each may die at any moment.
 //!
 //! - [`intake`] takes the sites' logs, commits them, and answers after the commit.
+//! - [`downline`] keeps what sites read of menus and settings, and sends commands.
 //! - [`api`] answers people and programs over HTTP.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
+//! - [`menus`] keeps drafts, versions and what each site is to run.
 //! - [`ledger`] proves that what is stored is what the sites sent.
 
 pub mod api;
 pub mod app;
+mod audit;
 pub mod broker;
+mod change;
 pub mod commands;
 pub mod config;
 pub mod database;
+pub mod downline;
 pub mod health;
 pub mod identity;
 pub mod intake;
 pub mod ledger;
+pub mod menus;
 pub mod metrics;
 pub mod upkeep;
 

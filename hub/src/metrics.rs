@@ -16,6 +16,16 @@ pub const INGEST_DELAY: &str = "sunakku_ingest_delay_seconds";
 pub const INGEST_GAP: &str = "sunakku_ingest_gap_events";
 /// Order steps that the rules of `common` do not have, such as those that are told again.
 pub const INGEST_ODD_STEPS: &str = "sunakku_ingest_odd_steps_total";
+/// What was written for sites to read, by `bucket`: `menu`, `site`.
+pub const ROLLOUT_WRITES: &str = "sunakku_rollout_writes_total";
+/// Rounds in which not every site's menu and settings could be kept up.
+pub const ROLLOUT_FAILURES: &str = "sunakku_rollout_failures_total";
+/// Commands that no site has reported yet, of those that are sent next.
+pub const COMMANDS_OPEN: &str = "sunakku_commands_open";
+/// Commands sent, again included.
+pub const COMMANDS_SENT: &str = "sunakku_commands_sent_total";
+/// Commands that no site has reported in time.
+pub const COMMANDS_EXPIRED: &str = "sunakku_commands_expired_total";
 /// When a site was last heard, seconds since 1970.
 pub const SITE_LAST_SEEN: &str = "sunakku_site_last_seen_timestamp_seconds";
 /// Connections of the pool by `state`: `idle`, `used`.
@@ -63,6 +73,21 @@ pub fn describe() {
         Unit::Seconds,
         "When the site was last heard"
     );
+    describe_counter!(
+        ROLLOUT_WRITES,
+        "Menus and settings written for sites to read"
+    );
+    describe_counter!(ROLLOUT_FAILURES, "Rounds that could not keep every site up");
+    describe_gauge!(COMMANDS_OPEN, "Commands that no site has reported yet");
+    describe_counter!(COMMANDS_SENT, "Commands sent, again included");
+    describe_counter!(COMMANDS_EXPIRED, "Commands that no site reported in time");
+    for bucket in ["menu", "site"] {
+        counter!(ROLLOUT_WRITES, "bucket" => bucket).increment(0);
+    }
+    counter!(COMMANDS_EXPIRED).increment(0);
+    counter!(ROLLOUT_FAILURES).increment(0);
+    counter!(COMMANDS_SENT).increment(0);
+    gauge!(COMMANDS_OPEN).set(0);
     describe_gauge!(POOL_CONNECTIONS, "Database connections by state");
     describe_gauge!(DEPENDENCY_UP, "1 while the dependency can be used");
     describe_gauge!(BUILD_INFO, "Always 1");

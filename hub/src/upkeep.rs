@@ -1,5 +1,6 @@
 //! What the hub does by itself: brings the schema up to date once the database is there, watches
-//! it from then on, keeps the figures of all sites current, and makes partitions in advance.
+//! it from then on, keeps the figures of all sites current, makes partitions in advance, and
+//! forgets old idempotency keys.
 //!
 //! Each round is idempotent and does not retry: the next round is the retry.
 
@@ -10,6 +11,7 @@ use metrics::gauge;
 use sqlx::{PgConnection, PgPool};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use crate::change::forget_keys;
 use crate::config::Postgres;
 use crate::database::{give_up, migrate_when_up};
 use crate::health::Health;
@@ -70,6 +72,7 @@ impl Upkeep {
             if is_up && Instant::now() >= partitions_due {
                 partitions_due = Instant::now() + PARTITIONS_EVERY;
                 note(self.round(Round::Partitions).await, "making partitions");
+                note(self.round(Round::Keys).await, "forgetting old keys");
             }
         }
     }
@@ -85,6 +88,7 @@ impl Upkeep {
                 Round::Probe => probe(&mut connection).await,
                 Round::Figures => figures(&mut connection).await,
                 Round::Partitions => make_partitions(&mut connection).await,
+                Round::Keys => forget_keys(&mut connection).await,
             }
         };
         match timeout(limit, work).await {
@@ -106,6 +110,7 @@ enum Round {
     Probe,
     Figures,
     Partitions,
+    Keys,
 }
 
 async fn probe(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -67,6 +67,8 @@ pub enum Cooking {
     Bump,
     /// Has made one line, counted from 1.
     BumpLine(u32),
+    /// Has seen it.
+    Acknowledge,
     /// Makes it again.
     Recall,
     /// Has seen that its order was called off after it was begun.
@@ -86,6 +88,8 @@ pub enum Restock {
     Suspend,
     /// Puts it on sale again.
     Resume,
+    /// Gives it another low-stock mark, or none.
+    Mark(Option<u32>),
 }
 
 /// An order as it stands.
@@ -112,6 +116,8 @@ pub struct Ticket {
     pub state: TicketState,
     /// The lines that are made.
     pub done: BTreeSet<u32>,
+    /// Whether a cook has seen it.
+    pub seen: bool,
     /// Whether it was begun when its order was called off, and no cook has confirmed that yet.
     pub confirm: bool,
 }

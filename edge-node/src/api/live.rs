@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sunakku_common::claims::Role;
 use sunakku_common::cookie;
-use sunakku_common::event::timestamp;
+use sunakku_common::event::{is_low, timestamp};
 use sunakku_common::http::{Caller, Query};
 use sunakku_common::ids::Epoch;
 use sunakku_common::pricing::StockLevel;
@@ -23,7 +23,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::shared::SITE;
 use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
 use crate::metrics as names;
-use crate::screens::Connected;
+use crate::screens::{Connected, Full};
 use crate::state::AppState;
 use crate::store::{OrderFilter, StoreError, TicketFilter};
 
@@ -63,7 +63,7 @@ pub(super) struct Wanted {
     responses(
         (status = 101, description = "A WebSocket"),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 503, body = Problem),
+        (status = 429, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(super) async fn live(
@@ -80,13 +80,6 @@ pub(super) async fn live(
     }
     let upgrade = upgrade
         .map_err(|rejection| Problem::bad_request("websocket-expected", rejection.body_text()))?;
-    let slots = Arc::clone(&state.inner.websockets);
-    let slot = slots.try_acquire_owned().map_err(|_| {
-        Problem::unavailable(
-            "too-many-screens",
-            "This edge serves no more screens; try later.",
-        )
-    })?;
     let token = state.inner.tasks.token();
     let presence = state.inner.screens.enter(Connected {
         screen: cookie::screen_name(&headers).map(str::to_owned),
@@ -99,6 +92,7 @@ pub(super) async fn live(
         role: caller.0.role,
         since: state.inner.store.now(),
     });
+    let presence = presence.map_err(no_place)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .protocols(["sunakku.v1"])
@@ -116,8 +110,21 @@ pub(super) async fn live(
             .serve(wanted)
             .await;
             metrics::gauge!(names::WEBSOCKETS).decrement(1.0);
-            drop((slot, token, presence));
+            drop((token, presence));
         }))
+}
+
+fn no_place(full: Full) -> Problem {
+    match full {
+        Full::All => Problem::unavailable(
+            "too-many-screens",
+            "This edge serves no more screens; try later.",
+        ),
+        Full::Caller => Problem::too_many(
+            "too-many-screens-of-caller",
+            "You have as many screens connected as one may have; close one, or try later.",
+        ),
+    }
 }
 
 fn topics(names: &str) -> Result<Vec<Topic>, Problem> {
@@ -316,7 +323,14 @@ impl AppState {
         let shared = &self.inner;
         Ok(match topic {
             Topic::Stock => {
-                let row = |(sku, level): (&String, &StockLevel)| json!({ "sku": sku, "on_hand": level.on_hand, "suspended": level.suspended });
+                let marks = shared.store.low_marks().await?;
+                let row = |(sku, level): (&String, &StockLevel)| {
+                    let low_mark = marks.get(sku).copied();
+                    json!({
+                        "sku": sku, "on_hand": level.on_hand, "suspended": level.suspended,
+                        "low_mark": low_mark, "low": is_low(level.on_hand, low_mark),
+                    })
+                };
                 let levels = shared.store.stock().await?;
                 ("stock", levels.iter().map(row).collect())
             }
@@ -346,6 +360,7 @@ impl AppState {
                         row["done_lines"] = json!(ticket.done_lines);
                         row["cooking_at"] = json!(ticket.cooking_at);
                         row["done_at"] = json!(ticket.done_at);
+                        row["acknowledged_at"] = json!(ticket.acknowledged_at);
                         row["needs_confirmation"] = json!(ticket.needs_confirmation);
                         row["reason"] = json!(ticket.reason);
                         rows.push(row);
@@ -353,7 +368,10 @@ impl AppState {
                 }
                 ("tickets", Value::Array(rows))
             }
-            Topic::Menu => ("menu", json!({ "version": shared.menu.menu.version })),
+            Topic::Menu => (
+                "menu",
+                json!({ "version": shared.menus.current().menu.version }),
+            ),
             Topic::Sync => ("sync", serde_json::to_value(self.sync_answer().await?)?),
         })
     }

@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sunakku_common::http::{Caller, languages};
+use sunakku_common::local_time::local;
 use sunakku_common::problem::Problem;
 
-use super::shared::SITE;
+use super::shared::{SITE, no_menu};
 use crate::menu::{MenuAnswer, Rendered};
 use crate::state::AppState;
 
@@ -16,6 +17,7 @@ use crate::state::AppState;
     responses(
         (status = 200, body = MenuAnswer), (status = 304, description = "Not changed since the ETag"),
         (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 503, description = "`no-menu`", body = Problem),
     )
 )]
 pub(super) async fn menu(
@@ -24,8 +26,18 @@ pub(super) async fn menu(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(SITE)?;
-    let (menu, live) = (&state.inner.menu, &state.inner.live);
-    let Rendered { body, etag } = menu.render(live, languages(&headers))?;
+    let shared = &state.inner;
+    let menu = shared.menus.current();
+    if menu.is_none() {
+        return Err(no_menu());
+    }
+    let now = shared.store.now();
+    let (standing, local) = (
+        shared.site.standing(now),
+        local(now, shared.site.time_zone()),
+    );
+    let Rendered { body, etag } =
+        menu.render(&shared.live, standing, languages(&headers), local)?;
     let known = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|value| *value == etag);

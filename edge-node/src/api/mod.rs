@@ -11,6 +11,7 @@ mod orders;
 mod queue;
 mod session;
 mod shared;
+mod site;
 mod stock;
 mod sync;
 mod tickets;
@@ -42,7 +43,8 @@ use crate::ui;
     info(
         title = "Sunakku edge",
         description = "One cafeteria: its menu, orders, tickets, stock and log. Every mutation \
-                       takes `Idempotency-Key`. Errors are RFC 9457 problems.",
+                       takes `Idempotency-Key`; a screen that several people use names itself in \
+                       `X-Device`. Errors are RFC 9457 problems.",
         license(name = "Apache-2.0")
     ),
     security(("token" = []))
@@ -70,18 +72,21 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(stock::list))
         .routes(routes!(live::live))
         .routes(routes!(board::board))
+        .routes(routes!(site::get))
         // For staff.
         .routes(routes!(orders::collect))
         .routes(routes!(tickets::list))
         .routes(routes!(counts::counts))
         .routes(routes!(tickets::get))
+        .routes(routes!(tickets::acknowledge))
         .routes(routes!(tickets::start))
         .routes(routes!(tickets::bump))
         .routes(routes!(tickets::recall))
         .routes(routes!(tickets::bump_line))
         .routes(routes!(tickets::confirm))
-        .routes(routes!(stock::set))
+        .routes(routes!(stock::set, stock::get))
         .routes(routes!(movements::list))
+        .routes(routes!(stock::mark))
         .routes(routes!(stock::adjust))
         .routes(routes!(stock::suspend))
         .routes(routes!(stock::resume))
@@ -94,6 +99,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sync::status))
         .routes(routes!(devices::list))
         .routes(routes!(session::code::make))
+        .routes(routes!(site::close))
+        .routes(routes!(site::open))
 }
 
 /// The OpenAPI document of this API.

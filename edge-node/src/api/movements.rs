@@ -9,6 +9,7 @@ use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 
 use super::shared::STAFF;
+use super::stock::{is_known, unknown_sku};
 use crate::state::AppState;
 use crate::store::LogEntry;
 
@@ -60,7 +61,7 @@ struct Moving {
     get, path = "/v1/stock/{sku}/movements", tag = "stock", params(("sku" = String, Path), Page),
     responses(
         (status = 200, body = List<Movement>), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 503, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(super) async fn list(
@@ -70,6 +71,9 @@ pub(super) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<List<Movement>>, Problem> {
     caller.require(STAFF)?;
+    if !is_known(&state, &sku) {
+        return Err(unknown_sku());
+    }
     let store = &state.inner.store;
     let (mut items, mut before) = (Vec::new(), u64::MAX);
     if let Some(after) = page.after_number()? {

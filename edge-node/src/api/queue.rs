@@ -5,13 +5,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::json;
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query};
 use sunakku_common::problem::Problem;
 
-use super::shared::{STAFF, Why, by, fresh, illegal_transition, reason_text};
+use super::shared::{STAFF, Why, fresh, illegal_transition, operation, reason_text};
 use crate::queue::QueueStatus;
 use crate::state::AppState;
-use crate::store::{DeadLetter, Operation, Retrying};
+use crate::store::{DeadLetter, Retrying};
 
 /// Who may hold the queue back and decide about dead jobs.
 const MANAGERS: &[Role] = &[Role::Manager];
@@ -77,8 +77,7 @@ async fn switch(
     caller.require(MANAGERS)?;
     let MaybeJson(body) = body?;
     let reason = reason_text(body.and_then(|body| body.reason))?;
-    let key = idempotency_key(headers)?;
-    let operation = Operation::new(key, by(caller), &("queue", pause, &reason));
+    let operation = operation(caller, headers, &("queue", pause, &reason))?;
     let queue = &state.inner.queue;
     let freshness = queue.switch(&operation, pause, reason).await?;
     Ok(fresh(queue.status().await?, freshness))
@@ -128,7 +127,7 @@ pub(super) async fn retry(
 ) -> Result<Response, Problem> {
     caller.require(MANAGERS)?;
     let store = &state.inner.store;
-    let operation = Operation::new(idempotency_key(&headers)?, by(&caller), &("retry", &id));
+    let operation = operation(&caller, &headers, &("retry", &id))?;
     let answer = json!({ "id": id, "state": "retried" });
     let Some(letter) = store.dead_letter(&id).await? else {
         // It may be gone because of the first try of this very request.
@@ -178,7 +177,7 @@ pub(super) async fn discard(
     let reason = reason_text(body.and_then(|body| body.reason))?
         .ok_or_else(|| Problem::unprocessable("reason-missing", "Say why: {\"reason\": \"…\"}."))?;
     let request = ("discard", &id, &reason);
-    let operation = Operation::new(idempotency_key(&headers)?, by(&caller), &request);
+    let operation = operation(&caller, &headers, &request)?;
     let discarded = state.inner.store.discard_job(&operation, &id, &reason);
     let freshness = discarded.await?.ok_or_else(unknown_letter)?;
     Ok(fresh(json!({ "id": id, "state": "discarded" }), freshness))

@@ -1,15 +1,16 @@
 //! What the routes have in common.
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::event::By;
-use sunakku_common::http::{Caller, Json};
+use sunakku_common::event::{By, cause};
+use sunakku_common::http::{Caller, Json, idempotency_key};
+use sunakku_common::ids::check_code;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use crate::store::Freshness;
+use crate::store::{Freshness, Operation};
 
 /// Tells a repeated request apart from the first: its answer is the first one's.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -19,12 +20,37 @@ pub(super) const STAFF: &[Role] = &[Role::Kitchen, Role::Manager];
 /// Everyone and everything at the site.
 pub(super) const SITE: &[Role] = &[Role::Kiosk, Role::Kitchen, Role::Manager];
 
-/// Who a change is attributed to.
-pub(super) fn by(caller: &Caller) -> By {
-    let device = (caller.0.role == Role::Kiosk).then(|| caller.0.sub.clone());
-    By {
+/// Where a shared screen says which one it is.
+const DEVICE: &str = "x-device";
+
+/// The operation that a caller asks for: his key, or one of our own; his name and his device.
+pub(super) fn operation(
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: &impl Serialize,
+) -> Result<Operation, Problem> {
+    let by = By {
         actor: caller.0.sub.clone(),
-        device,
+        device: device(caller, headers)?,
+        cause: cause::REQUEST.to_owned(),
+    };
+    Ok(Operation::new(idempotency_key(headers)?, by, request))
+}
+
+/// A kiosk is its own device; a screen that several people use tells its name.
+fn device(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    if caller.0.role == Role::Kiosk {
+        return Ok(Some(caller.0.sub.clone()));
+    }
+    let Some(value) = headers.get(DEVICE) else {
+        return Ok(None);
+    };
+    match value.to_str().ok().filter(|name| check_code(name).is_ok()) {
+        Some(name) => Ok(Some(name.to_owned())),
+        None => Err(Problem::bad_request(
+            "device-invalid",
+            "X-Device must be the code of a screen: 1 to 64 of a-z, A-Z, 0-9, '-', '_', '.' and ':'.",
+        )),
     }
 }
 
@@ -60,6 +86,14 @@ pub(super) fn reason_text(reason: Option<String>) -> Result<Option<String>, Prob
         return Err(Problem::unprocessable("invalid-body", detail));
     }
     Ok(reason)
+}
+
+/// 503: the edge has not been given a menu yet.
+pub(super) fn no_menu() -> Problem {
+    Problem::unavailable(
+        "no-menu",
+        "This site has no menu yet. Give it one at the hub, or a seed file in its settings.",
+    )
 }
 
 /// 409: not from the state in which it is.

@@ -8,14 +8,14 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query};
 use sunakku_common::pricing::StockLevel;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use super::shared::{SITE, STAFF, Why, by, fresh, reason_text};
+use super::shared::{SITE, STAFF, Why, fresh, operation, reason_text};
 use crate::state::AppState;
-use crate::store::{Operation, StockMove, StockMoving, StockRow};
+use crate::store::{StockMove, StockMoving, StockRow};
 
 /// Units that can be added or taken at once.
 const MAX_UNITS: i64 = 1_000_000;
@@ -39,6 +39,24 @@ pub(super) struct Count {
     on_hand: Option<u32>,
 }
 
+/// Every SKU of the menu, and those that are counted or off sale; by name.
+async fn rows(state: &AppState) -> Result<Vec<StockRow>, Problem> {
+    let uncounted = StockLevel {
+        on_hand: None,
+        suspended: false,
+    };
+    let skus = state.inner.menus.current().menu.skus().into_iter();
+    let mut levels: BTreeMap<String, StockLevel> = skus.map(|sku| (sku, uncounted)).collect();
+    levels.extend(state.inner.store.stock().await?);
+    let suspensions = state.inner.store.suspensions().await?;
+    let marks = state.inner.store.low_marks().await?;
+    let row = |(sku, level): (String, StockLevel)| StockRow {
+        suspended_until: suspensions.get(&sku).copied(),
+        ..StockRow::new(sku.clone(), level, marks.get(&sku).copied())
+    };
+    Ok(levels.into_iter().map(row).collect())
+}
+
 /// What is at hand of every SKU of the menu, and of those that are counted.
 #[utoipa::path(
     get, path = "/v1/stock", tag = "stock", params(Page),
@@ -54,27 +72,45 @@ pub(super) async fn list(
     Query(page): Query<Page>,
 ) -> Result<Json<List<StockRow>>, Problem> {
     caller.require(SITE)?;
-    let uncounted = StockLevel {
-        on_hand: None,
-        suspended: false,
-    };
-    let skus = state.inner.menu.menu.skus().into_iter();
-    let mut levels: BTreeMap<String, StockLevel> = skus.map(|sku| (sku, uncounted)).collect();
-    levels.extend(state.inner.store.stock().await?);
-    let suspensions = state.inner.store.suspensions().await?;
     let after = page.after.clone().unwrap_or_default();
-    let rest = levels.into_iter().filter(|(sku, _)| *sku > after);
-    let row = |(sku, level): (String, StockLevel)| StockRow {
-        suspended_until: suspensions.get(&sku).copied(),
-        sku,
-        on_hand: level.on_hand,
-        suspended: level.suspended,
-    };
-    let mut items: Vec<StockRow> = rest.map(row).take(page.limit() + 1).collect();
+    let rest = rows(&state).await?.into_iter();
+    let rest = rest.filter(|row| row.sku > after);
+    let mut items: Vec<StockRow> = rest.take(page.limit() + 1).collect();
     let more = items.len() > page.limit();
     items.truncate(page.limit());
     let next = items.last().filter(|_| more).map(|row| row.sku.clone());
     Ok(Json(List { items, next }))
+}
+
+/// What is at hand of one SKU.
+#[utoipa::path(
+    get, path = "/v1/stock/{sku}", tag = "stock", params(("sku" = String, Path)),
+    responses(
+        (status = 200, body = StockRow), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(sku): Path<String>,
+) -> Result<Json<StockRow>, Problem> {
+    caller.require(SITE)?;
+    let mut rows = rows(&state).await?.into_iter();
+    rows.find(|row| row.sku == sku)
+        .map(Json)
+        .ok_or_else(unknown_sku)
+}
+
+/// Whether the SKU is one of the menu, or was ever counted or taken off sale.
+pub(super) fn is_known(state: &AppState, sku: &str) -> bool {
+    let live = &state.inner.live;
+    state.inner.menus.current().menu.skus().contains(sku)
+        || live.with_stock(|stock| stock.levels.contains_key(sku))
+}
+
+pub(super) fn unknown_sku() -> Problem {
+    Problem::not_found("Nothing on the menu takes from this SKU, and none was counted.")
 }
 
 async fn change(
@@ -86,21 +122,10 @@ async fn change(
     reason: Option<&str>,
 ) -> Result<Response, Problem> {
     let store = &state.inner.store;
-    let known = state.inner.menu.menu.skus().contains(sku)
-        || state
-            .inner
-            .live
-            .with_stock(|stock| stock.levels.contains_key(sku));
-    if !known {
-        return Err(Problem::not_found(
-            "Nothing on the menu takes from this SKU.",
-        ));
+    if !is_known(state, sku) {
+        return Err(unknown_sku());
     }
-    let operation = Operation::new(
-        idempotency_key(headers)?,
-        by(caller),
-        &(sku, change, reason),
-    );
+    let operation = operation(caller, headers, &(sku, change, reason))?;
     match store.move_stock(&operation, sku, change, reason).await? {
         StockMoving::Made(row, freshness) => Ok(fresh(row, freshness)),
         StockMoving::Uncounted => Err(Problem::conflict(
@@ -141,6 +166,42 @@ pub(super) async fn set(
     }
     let step = on_hand.map_or(StockMove::Uncount, StockMove::Set);
     change(&state, &caller, &headers, &sku, step, Some("count")).await
+}
+
+/// The body of a low-stock mark.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LowMark {
+    /// The SKU is low when so many or fewer are at hand; null for what the menu says.
+    #[serde(deserialize_with = "Option::deserialize")]
+    low_mark: Option<u32>,
+}
+
+/// Set from how many units on a SKU is shown as low.
+#[utoipa::path(
+    put, path = "/v1/stock/{sku}/low-mark", tag = "stock", params(("sku" = String, Path)),
+    request_body = LowMark,
+    responses(
+        (status = 200, body = StockRow), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn mark(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(sku): Path<String>,
+    body: Result<Json<LowMark>, Problem>,
+) -> Result<Response, Problem> {
+    caller.require(&[Role::Manager])?;
+    let Json(LowMark { low_mark }) = body?;
+    if low_mark.is_some_and(|units| i64::from(units) > MAX_UNITS) {
+        let detail = format!("low_mark: must be 0 to {MAX_UNITS}, or null");
+        return Err(Problem::unprocessable("invalid-body", detail));
+    }
+    let step = StockMove::Mark(low_mark);
+    change(&state, &caller, &headers, &sku, step, None).await
 }
 
 /// Add units to a SKU or take some away.

@@ -88,7 +88,7 @@ impl AppState {
             lag_events,
             oldest_unsent_seconds,
             chain: status.chain.to_string(),
-            menu_version: shared.menu.menu.version,
+            menu_version: shared.menus.current().menu.version,
             days_left: shared.health.borrow().days_left,
         })
     }

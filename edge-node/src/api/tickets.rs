@@ -5,9 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::http::{
-    Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key, languages,
-};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, languages};
 use sunakku_common::ids::{OrderId, TicketId};
 use sunakku_common::order::Service;
 use sunakku_common::problem::Problem;
@@ -15,9 +13,9 @@ use sunakku_common::state::TicketState;
 use sunakku_common::text::Languages;
 
 use super::orders::LineAnswer;
-use super::shared::{STAFF, Why, by, fresh, illegal_transition, reason_text};
+use super::shared::{STAFF, Why, fresh, illegal_transition, operation, reason_text};
 use crate::state::AppState;
-use crate::store::{Operation, OrderRecord, Step, TicketFilter, TicketMove, TicketRecord};
+use crate::store::{OrderRecord, Step, TicketFilter, TicketMove, TicketRecord};
 
 /// A ticket as cooks see it.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -36,6 +34,8 @@ pub(super) struct TicketAnswer {
     others: Vec<String>,
     placed_at: DateTime<Utc>,
     pickup_at: Option<DateTime<Utc>>,
+    /// When a cook had first seen it: acknowledged, began or made some of it.
+    acknowledged_at: Option<DateTime<Utc>>,
     /// When it was last begun.
     cooking_at: Option<DateTime<Utc>>,
     /// When it was last done.
@@ -98,6 +98,7 @@ impl TicketAnswer {
             others: details.others,
             placed_at: details.placed_at,
             pickup_at: details.pickup_at,
+            acknowledged_at: ticket.acknowledged_at,
             cooking_at: ticket.cooking_at,
             done_at: ticket.done_at,
             needs_confirmation: ticket.needs_confirmation,
@@ -170,7 +171,7 @@ async fn step(
     reason: Option<String>,
 ) -> Result<Response, Problem> {
     caller.require(STAFF)?;
-    let operation = Operation::new(idempotency_key(headers)?, by(caller), &(id, step, &reason));
+    let operation = operation(caller, headers, &(id, step, &reason))?;
     let store = &state.inner.store;
     let moved = store.move_ticket(&operation, id, step, reason.as_deref());
     answer(moved.await?, id, headers)
@@ -277,6 +278,30 @@ pub(super) async fn bump_line(
     .await
 }
 
+/// A cook has seen the ticket on a screen. One that is begun or made was seen as well; one that
+/// nobody has seen in time is printed, where the site has a printer for that.
+#[utoipa::path(
+    post, path = "/v1/tickets/{id}/acknowledge", tag = "tickets", params(("id" = TicketId, Path)),
+    responses(
+        (status = 200, body = TicketAnswer), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, description = "`illegal-transition`: it was acknowledged, or is not open", body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(super) async fn acknowledge(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<TicketId>,
+) -> Result<Response, Problem> {
+    caller.require(STAFF)?;
+    let request = ("acknowledge", id);
+    let operation = operation(&caller, &headers, &request)?;
+    let acknowledged = state.inner.store.acknowledge_ticket(&operation, id);
+    answer(acknowledged.await?, id, &headers)
+}
+
 /// The cook has seen that the order was called off and has stopped.
 #[utoipa::path(
     post, path = "/v1/tickets/{id}/confirm", tag = "tickets", params(("id" = TicketId, Path)),
@@ -294,7 +319,7 @@ pub(super) async fn confirm(
 ) -> Result<Response, Problem> {
     caller.require(STAFF)?;
     let request = ("confirm", id);
-    let operation = Operation::new(idempotency_key(&headers)?, by(&caller), &request);
+    let operation = operation(&caller, &headers, &request)?;
     let confirmed = state.inner.store.confirm_ticket(&operation, id).await?;
     answer(confirmed, id, &headers)
 }

@@ -79,8 +79,8 @@ impl Load {
             return;
         }
         let mut parts: HashMap<String, Part> = HashMap::new();
-        for line in &order.lines {
-            let one = u64::from(seconds(line));
+        for line in order.lines.iter().flat_map(OrderLine::to_make) {
+            let one = u64::from(seconds(&line));
             let part = parts.entry(line.station.clone()).or_default();
             part.lines.push(one * u64::from(line.quantity));
             part.slowest = part.slowest.max(one);
@@ -172,17 +172,28 @@ impl Load {
         lines: impl Iterator<Item = (&'a str, u32)>,
         now: DateTime<Utc>,
     ) -> DateTime<Utc> {
-        let idle = Station::default();
-        let seconds = lines.map(|(name, own)| {
-            let station = self.stations.get(name).unwrap_or(&idle);
-            let cooks = self.cooks.get(name).copied().unwrap_or(1).max(1);
-            (station.work as f64 / f64::from(cooks) + f64::from(own)) * station.pace
-        });
-        let longest = seconds.fold(0.0, f64::max);
-        // Far below what a time can hold: a week is as good as never.
-        let millis = (longest.min(604_800.0) * 1_000.0) as i64;
-        now + TimeDelta::milliseconds(millis)
+        let seconds = lines.map(|(name, own)| self.wait_and(name, own));
+        now + bounded(seconds.fold(0.0, f64::max))
     }
+
+    /// How long these stations are busy with what they have already.
+    pub(crate) fn wait<'a>(&self, stations: impl Iterator<Item = &'a str>) -> TimeDelta {
+        let seconds = stations.map(|name| self.wait_and(name, 0));
+        bounded(seconds.fold(0.0, f64::max))
+    }
+
+    /// Seconds until a station has done what it has, and then work of so many seconds.
+    fn wait_and(&self, name: &str, own: u32) -> f64 {
+        let idle = Station::default();
+        let station = self.stations.get(name).unwrap_or(&idle);
+        let cooks = self.cooks.get(name).copied().unwrap_or(1).max(1);
+        (station.work as f64 / f64::from(cooks) + f64::from(own)) * station.pace
+    }
+}
+
+/// Far below what a time can hold: a week is as good as never.
+fn bounded(seconds: f64) -> TimeDelta {
+    TimeDelta::milliseconds((seconds.min(604_800.0) * 1_000.0) as i64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use arc_swap::ArcSwap;
+use chrono::{DateTime, TimeDelta, Utc};
 use sunakku_common::event::{Event, OrderMoved, OrderPlaced, TicketCreated, TicketMoved, kind};
 use sunakku_common::ids::OrderId;
 use sunakku_common::menu::Menu;
@@ -12,11 +13,12 @@ use sunakku_common::order::OrderLine;
 use sunakku_common::state::OrderState;
 use tokio_util::sync::CancellationToken;
 
+use super::capacity::{self, Plan};
 use super::load::Load;
 use crate::config::Station;
 use crate::log::{Tail, Tailed};
 use crate::metrics as names;
-use crate::store::{LogEntry, OrderFilter, Store, StoreError};
+use crate::store::{LogEntry, OrderFilter, Store, StoreError, Used};
 
 /// Pause before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -29,26 +31,37 @@ const UNKNOWN_SECONDS: u32 = 120;
 #[derive(Clone)]
 pub(crate) struct Kitchen {
     load: Arc<Mutex<Load>>,
-    /// Seconds that one of an item takes to make.
-    seconds: Arc<HashMap<String, u32>>,
+    /// Seconds that one of an item takes to make, by the menu that runs.
+    seconds: Arc<ArcSwap<HashMap<String, u32>>>,
     cooks: Arc<HashMap<String, u32>>,
+    /// Seconds of work that a station is given in a slot at most.
+    capacity: Arc<HashMap<String, u64>>,
 }
 
 impl Kitchen {
-    pub(crate) fn new(menu: &Menu, stations: &[Station]) -> Self {
-        let seconds = menu
-            .items
-            .iter()
-            .map(|item| (item.id.clone(), item.preparation_seconds));
+    pub(crate) fn new(stations: &[Station]) -> Self {
         let cooks = stations
             .iter()
             .map(|station| (station.name.clone(), station.cooks));
         let cooks: HashMap<String, u32> = cooks.collect();
+        let capacity = stations
+            .iter()
+            .filter_map(|station| Some((station.name.clone(), station.capacity_seconds?)));
         Self {
             load: Arc::new(Mutex::new(Load::new(cooks.clone()))),
-            seconds: Arc::new(seconds.collect()),
+            seconds: Arc::default(),
             cooks: Arc::new(cooks),
+            capacity: Arc::new(capacity.collect()),
         }
+    }
+
+    /// Plans by this menu from now on.
+    pub(crate) fn follow_menu(&self, menu: &Menu) {
+        let seconds = menu
+            .items
+            .iter()
+            .map(|item| (item.id.clone(), item.preparation_seconds));
+        self.seconds.store(Arc::new(seconds.collect()));
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Load) -> T) -> T {
@@ -58,6 +71,7 @@ impl Kitchen {
 
     fn seconds_of(&self, line: &OrderLine) -> u32 {
         self.seconds
+            .load()
             .get(&line.item)
             .copied()
             .unwrap_or(UNKNOWN_SECONDS)
@@ -65,10 +79,38 @@ impl Kitchen {
 
     /// When an order of these lines would be ready if the kitchen got it now.
     pub(crate) fn estimate(&self, lines: &[OrderLine], now: DateTime<Utc>) -> DateTime<Utc> {
+        let lines: Vec<OrderLine> = lines.iter().flat_map(OrderLine::to_make).collect();
         let lines = lines
             .iter()
             .map(|line| (line.station.as_str(), self.seconds_of(line)));
         self.with(|load| load.estimate(lines, now))
+    }
+
+    /// How long these stations are busy with what they have already.
+    pub(crate) fn wait(&self, stations: &[String]) -> TimeDelta {
+        self.with(|load| load.wait(stations.iter().map(String::as_str)))
+    }
+
+    /// Whether any station is given only so much work in a slot.
+    pub(crate) fn has_limits(&self) -> bool {
+        !self.capacity.is_empty()
+    }
+
+    /// The slots in which these lines are made if they are to be ready at a time, or as soon after
+    /// it as there is room; `None` when there is none for a day.
+    pub(crate) fn plan(
+        &self,
+        lines: &[OrderLine],
+        used: &Used,
+        now: DateTime<Utc>,
+        ready_at: DateTime<Utc>,
+    ) -> Option<Plan> {
+        let work = |line: &OrderLine| u64::from(self.seconds_of(line)) * u64::from(line.quantity);
+        let lines: Vec<OrderLine> = lines.iter().flat_map(OrderLine::to_make).collect();
+        let works = lines.iter().map(|line| (line.station.as_str(), work(line)));
+        let demands = capacity::demands(works, &self.capacity);
+        let first = capacity::slot_of(now);
+        capacity::plan(&demands, used, first, capacity::slot_until(ready_at))
     }
 
     /// Follows the log until it is told to stop.

@@ -279,6 +279,7 @@ impl Told {
                 let mut data = serde_json::to_value(&created.details)?;
                 data["state"] = json!("waiting");
                 data["done_lines"] = json!([]);
+                data["acknowledged_at"] = json!(null);
                 add(Topic::Tickets, "ticket", data);
             }
             moved if moved.starts_with("ticket.") => {
@@ -287,11 +288,15 @@ impl Told {
                     "id": moved.ticket, "order": moved.order, "number": moved.number,
                     "station": moved.station, "state": moved.state,
                     "done_lines": moved.done_lines, "reason": moved.reason,
+                    "acknowledged_at": moved.acknowledged_at,
                     "needs_confirmation": moved.needs_confirmation,
                 });
                 add(Topic::Tickets, "ticket", data);
             }
             kind::MENU_ACTIVATED => add(Topic::Menu, "menu", event.body()?),
+            kind::SITE_CLOSED | kind::SITE_OPENED | kind::SITE_CONFIGURED => {
+                add(Topic::Menu, "site", event.body()?);
+            }
             _ => {}
         }
         #[derive(serde::Deserialize)]
@@ -300,14 +305,11 @@ impl Told {
             stock: Vec<StockChange>,
         }
         let MovesStock { stock } = event.body()?;
-        for StockChange {
-            sku,
-            on_hand,
-            suspended,
-            ..
-        } in &stock
-        {
-            let data = json!({ "sku": sku, "on_hand": on_hand, "suspended": suspended });
+        for change in &stock {
+            let data = json!({
+                "sku": change.sku, "on_hand": change.on_hand, "suspended": change.suspended,
+                "low_mark": change.low_mark, "low": change.is_low(),
+            });
             add(Topic::Stock, "stock", data);
         }
         told.stock = stock;

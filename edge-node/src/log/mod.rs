@@ -5,5 +5,7 @@ mod live;
 mod tail;
 
 pub(crate) use chain::{Keep, chain_at, forget};
-pub(crate) use live::{Frame, Live, LiveEvent, LiveReader, Position, Told, Topic, frame};
+pub(crate) use live::{
+    Frame, Live, LiveEvent, LiveReader, Position, StockView, Told, Topic, frame,
+};
 pub(crate) use tail::{Tail, Tailed};

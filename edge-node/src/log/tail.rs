@@ -51,6 +51,19 @@ impl Tail {
         }
     }
 
+    /// A reader whose cursor stands in the store, and where it stands. A new one begins with what
+    /// happens from now on, one whose epoch has ended with the first event of the new one.
+    pub(crate) async fn resume(store: &Store, reader: &str) -> Result<(Self, u64), StoreError> {
+        let head = store.head().await?;
+        let begin = match store.cursor_of(reader).await? {
+            None => head.seq,
+            Some((epoch, seq)) if epoch == head.epoch => seq,
+            Some(_) => 0,
+        };
+        store.save_cursor_of(reader, head.epoch, begin).await?;
+        Ok((Self::new(store.clone(), head.epoch, begin), begin))
+    }
+
     /// Whose entries are being read.
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch

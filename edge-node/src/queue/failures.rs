@@ -6,13 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
-use rand::RngExt as _;
 use sunakku_common::event::{Attempt, JobKind};
 use sunakku_common::ids::OrderId;
 use tokio::time::Instant;
 
 use super::{Job, Queue};
-use crate::config;
+use crate::backoff::Backoff;
 use crate::store::{DeadLetter, StoreError};
 
 /// Names the job that deals an order to its stations.
@@ -71,7 +70,9 @@ impl Queue {
         let tries = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
         tracing::warn!(order = %job.order, tries, error, "job failed");
         if tries < inner.options.max_attempts {
-            let delay = retry_delay(&inner.options, tries);
+            let options = &inner.options;
+            let backoff = Backoff::new(options.retry_min_milliseconds, options.retry_max_seconds);
+            let delay = backoff.pause(tries);
             inner.failing.note(job.order, delay);
             return Ok(Verdict::Again(delay));
         }
@@ -133,39 +134,5 @@ impl Queue {
             at: Utc::now(),
         };
         self.inner.store.bury(&letter).await.map(|_new| ())
-    }
-}
-
-/// Exponential back-off with full jitter, see "Exponential Backoff And Jitter", M. Brooker, 2015;
-/// never shorter than the first pause.
-fn retry_delay(options: &config::Queue, tries: u32) -> Duration {
-    let first = Duration::from_millis(options.retry_min_milliseconds);
-    let last = Duration::from_secs(options.retry_max_seconds).max(first);
-    let factor = 2_u32.saturating_pow(tries.saturating_sub(1).min(20));
-    let longest = first.saturating_mul(factor).min(last);
-    rand::rng().random_range(first..=longest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_come_ever_later_up_to_a_limit_and_not_all_at_once() {
-        let options = config::Queue {
-            concurrency: 16,
-            max_attempts: 5,
-            retry_min_milliseconds: 500,
-            retry_max_seconds: 30,
-            ack_wait_seconds: 5,
-        };
-        let millis = |tries| retry_delay(&options, tries).as_millis();
-        assert_eq!(millis(1), 500);
-        for (tries, longest) in [(2, 1_000), (3, 2_000), (4, 4_000), (50, 30_000)] {
-            let delays: Vec<u128> = (0..100).map(|_| millis(tries)).collect();
-            assert!(delays.iter().all(|delay| (500..=longest).contains(delay)));
-            assert!(delays.iter().any(|delay| *delay != delays[0]), "no jitter");
-            assert!(delays.iter().any(|delay| *delay > longest / 2));
-        }
     }
 }

@@ -151,6 +151,7 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
         epoch,
         seq: entry.seq,
         release_at,
+        stations: Vec::new(),
         lane,
     };
     // Who tries again has waited long enough.
@@ -158,7 +159,11 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
     if entry.kind == kind::ORDER_PLACED {
         let OrderPlaced { order, details, .. } = event.body().ok()?;
         let lane = Lane::of(&details, Utc::now());
-        return Some(job(order, details.release_at(), lane));
+        let mut stations: Vec<String> = details.lines.iter().map(|l| l.station.clone()).collect();
+        stations.sort();
+        stations.dedup();
+        let job = job(order, details.release_at(), lane);
+        return Some(Job { stations, ..job });
     }
     if entry.kind == kind::ORDER_RETRIED {
         return Some(again(event.body::<OrderMoved>().ok()?.order));

@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
+use crate::kitchen::Kitchen;
 use crate::store::Store;
 
 use failures::Failing;
@@ -47,8 +48,12 @@ pub(crate) struct Job {
     pub(crate) epoch: Epoch,
     /// Sequence of the event that asked for it.
     pub(crate) seq: u64,
-    /// Not before this time: the kitchen gets a scheduled order when it has to begin.
+    /// When an idle kitchen has to begin: a scheduled order waits for it, less what its stations
+    /// have to do before.
     pub(crate) release_at: DateTime<Utc>,
+    /// The stations that make it.
+    #[serde(default)]
+    pub(crate) stations: Vec<String>,
     /// How it stands in line.
     pub(crate) lane: Lane,
 }
@@ -61,6 +66,7 @@ pub struct Queue {
 
 struct Inner {
     store: Store,
+    kitchen: Kitchen,
     jetstream: Context,
     options: config::Queue,
     /// Jobs that are done at the same time, whichever way they came.
@@ -92,8 +98,9 @@ const UP_MAX: Duration = Duration::from_secs(30);
 
 impl Queue {
     /// A queue over this connection to the site's nats-server.
-    pub fn new(
+    pub(crate) fn new(
         store: Store,
+        kitchen: Kitchen,
         client: async_nats::Client,
         options: config::Queue,
         paused: bool,
@@ -103,6 +110,7 @@ impl Queue {
         Self {
             inner: Arc::new(Inner {
                 store,
+                kitchen,
                 jetstream,
                 slots: Arc::new(Semaphore::new(options.concurrency)),
                 done: AtomicU64::new(0),

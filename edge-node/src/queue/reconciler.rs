@@ -169,6 +169,7 @@ fn job_of(order: &OrderRecord, epoch: Epoch) -> Job {
         epoch,
         seq: order.seq,
         release_at: DateTime::UNIX_EPOCH,
+        stations: Vec::new(),
         lane: match Lane::of(&order.details, order.details.placed_at) {
             Lane::Normal => Lane::Normal,
             Lane::High | Lane::Later => Lane::High,
@@ -183,6 +184,7 @@ fn job_without_queue(order: OrderId) -> Job {
         epoch: Epoch(uuid::Uuid::nil()),
         seq: 0,
         release_at: DateTime::UNIX_EPOCH,
+        stations: Vec::new(),
         lane: Lane::Normal,
     }
 }

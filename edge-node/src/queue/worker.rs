@@ -34,6 +34,9 @@ const AHEAD: usize = 16;
 /// The longest time for which one delayed delivery is asked; longer ones are asked for again.
 const DELAY_MAX: Duration = Duration::from_secs(600);
 
+/// What is due within this time is not looked at before.
+const LOOK_MIN: Duration = Duration::from_secs(2);
+
 /// What became of a job.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -211,8 +214,9 @@ impl Queue {
     /// Does a job. `again` when it may have been begun before: then it is counted how often it was
     /// without any outcome, because a job that kills its worker must not loop.
     async fn perform(&self, job: &Job, again: bool) -> Result<Outcome, StoreError> {
-        if let Ok(delay) = (job.release_at - Utc::now()).to_std() {
-            return Ok(Outcome::NotYet(delay.min(DELAY_MAX)));
+        let begin_at = job.release_at - self.inner.kitchen.wait(&job.stations);
+        if let Ok(rest) = (begin_at - Utc::now()).to_std() {
+            return Ok(Outcome::NotYet(next_look(rest)));
         }
         if let Some(pause) = self.inner.failing.pause(job.order) {
             return Ok(Outcome::NotYet(pause));
@@ -261,6 +265,16 @@ impl Queue {
             store.route(order, &kitchen::tickets(&record)).await?;
         }
         Ok(())
+    }
+}
+
+/// When a job that has to wait for so long is looked at again. Halfway, because its stations may
+/// get more to do until then, so that it has to begin earlier.
+fn next_look(rest: Duration) -> Duration {
+    if rest <= LOOK_MIN {
+        rest
+    } else {
+        (rest / 2).clamp(LOOK_MIN, DELAY_MAX)
     }
 }
 

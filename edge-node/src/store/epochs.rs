@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sunakku_common::event::cause;
 use sunakku_common::ids::Epoch;
 
 use super::{Operation, Store, StoreError};
@@ -79,7 +80,12 @@ impl Store {
         let (keys, args) = ([&own[..], &logs].concat(), [&args[..], &firsts].concat());
         let script = &self.inner.scripts.start_epoch;
         let reply = self
-            .run(script, &Operation::system("edge"), &keys, &args)
+            .run(
+                script,
+                &Operation::system("edge", cause::UPKEEP),
+                &keys,
+                &args,
+            )
             .await?;
         let epoch = reply.rest.first().and_then(|epoch| epoch.parse().ok());
         let epoch = epoch.ok_or_else(|| reply.unexpected())?;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sunakku_common::event::{
-    Attempt, By, JobDead, JobDiscarded, JobKind, JobRetried, QueueSwitched,
+    Attempt, By, JobDead, JobDiscarded, JobKind, JobRetried, QueueSwitched, cause,
 };
 use sunakku_common::ids::OrderId;
 use sunakku_common::pricing::StockLevel;
@@ -75,6 +75,15 @@ impl Store {
         Ok(attempts.collect::<Result<_, _>>()?)
     }
 
+    /// The failed tries of a job so far.
+    pub async fn attempts(&self, job: &str) -> Result<Vec<Attempt>, StoreError> {
+        let mut command = redis::cmd("LRANGE");
+        command.arg(self.keys().attempts(job)).arg(0).arg(-1);
+        let found: Vec<String> = command.query_async(&mut self.connection()).await?;
+        let attempts = found.iter().map(|text| serde_json::from_str(text));
+        Ok(attempts.collect::<Result<_, _>>()?)
+    }
+
     /// Forgets the failed tries of a job that has succeeded.
     pub async fn forget_attempts(&self, job: &str) -> Result<(), StoreError> {
         let mut command = redis::cmd("DEL");
@@ -103,7 +112,7 @@ impl Store {
 
     /// Puts a job among the dead letters and tells it. Whether it was not there before.
     pub async fn bury(&self, letter: &DeadLetter) -> Result<bool, StoreError> {
-        let operation = Operation::system("queue");
+        let operation = Operation::system("queue", cause::JOB);
         let event = JobDead {
             job: letter.id.clone(),
             kind: letter.kind,

@@ -3,7 +3,7 @@
 //! All keys share the hash tag `{<site>}`, so that a script may use them together.
 
 use chrono::NaiveDate;
-use sunakku_common::ids::{Epoch, OrderId, SiteId, TicketId};
+use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId, TicketId};
 
 /// Makes the keys of one site.
 #[derive(Debug, Clone)]
@@ -24,8 +24,9 @@ impl Keys {
 
     /// Hash. Written by every script: `epoch`, `seq` (last sequence), `bytes` (of the log),
     /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
-    /// when the work queue is paused), `menu_version`, `anchor_seq` and `anchor_chain` (the chain
-    /// at the last forgotten entry), `own_first` (first sequence that was not told again).
+    /// when the work queue is paused), low-stock marks (`low:<SKU>` of the site, `menu-low:<SKU>`
+    /// of its menu), `anchor_seq` and `anchor_chain` (the chain at the last forgotten entry),
+    /// `own_first` (first sequence that was not told again).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
     }
@@ -77,6 +78,12 @@ impl Keys {
         self.key("orders:ready")
     }
 
+    /// Hash: seconds of work that were given away, by `<slot>:<station>`; slots are quarters of an
+    /// hour since 1970.
+    pub(crate) fn slots(&self) -> String {
+        self.key("slots")
+    }
+
     /// Hash: how many open orders came from each device.
     pub(crate) fn open_by_device(&self) -> String {
         self.key("orders:open:devices")
@@ -98,6 +105,17 @@ impl Keys {
         self.key("tickets:open")
     }
 
+    /// Sorted set of tickets that no screen has acknowledged and that wait to be told of if none
+    /// does, by the time at which they were made (milliseconds since 1970).
+    pub(crate) fn unseen_tickets(&self) -> String {
+        self.key("tickets:unseen")
+    }
+
+    /// String: how far a ticket has come at a printer: `begun` or `printed`.
+    pub(crate) fn print_mark(&self, printer: &str, ticket: TicketId) -> String {
+        self.key(&format!("print:{printer}:{ticket}"))
+    }
+
     /// Hash: units at hand by counted SKU.
     pub(crate) fn stock(&self) -> String {
         self.key("stock")
@@ -116,6 +134,22 @@ impl Keys {
     /// Set of SKUs that were given their first count.
     pub(crate) fn seeded(&self) -> String {
         self.key("stock:seeded")
+    }
+
+    /// Hash: the menu that the site sells by (`origin`, `version`, `hash`, `menu`), the `next` one
+    /// as JSON, and a print of what was `refused` last.
+    pub(crate) fn menu(&self) -> String {
+        self.key("menu")
+    }
+
+    /// Hash: the hub's `settings` for the site and what it is `closed` for, as JSON.
+    pub(crate) fn site(&self) -> String {
+        self.key("site")
+    }
+
+    /// String: what became of a command of the hub's.
+    pub(crate) fn command(&self, command: CommandId) -> String {
+        self.key(&format!("command:{command}"))
     }
 
     /// Counter: the last pickup number of a business day.

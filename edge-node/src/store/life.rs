@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use sunakku_common::ids::Epoch;
-use sunakku_common::menu::Seed;
 use tokio::sync::watch;
 
-use super::{Again, Head, Store, StoreError};
+use super::{Again, FirstCounts, Head, Store, StoreError};
 
 /// The store as far as it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,14 +122,14 @@ impl Store {
     /// `keep_old_log`.
     pub(crate) async fn look_after(
         &self,
-        seed: &Seed,
+        first_counts: &FirstCounts,
         keep_old_log: Duration,
     ) -> Result<Care, StoreError> {
         let _nobody_else = self.inner.life.beginning.lock().await;
         let seen = self.inner.life.seen();
         let head = match self.read_head().await {
             Err(StoreError::Unborn) => {
-                self.init(seed).await?;
+                self.init(first_counts).await?;
                 return Ok(Care::Reborn);
             }
             head => head?,

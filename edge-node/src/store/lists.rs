@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sunakku_common::ids::{OrderId, TicketId};
 use sunakku_common::state::{OrderState, TicketState};
 
-use super::{OrderRecord, Store, StoreError, TicketRecord};
+use super::{OrderRecord, RECORD_LIFE, Store, StoreError, TicketRecord};
 
 /// Records that are read at a time.
 const PART: usize = 200;
@@ -235,6 +235,21 @@ impl Store {
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
+    /// Tickets that were made before `before` and that no screen has acknowledged, those first
+    /// that wait longest.
+    pub async fn unseen_before(
+        &self,
+        before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<TicketId>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(self.keys().unseen_tickets()).arg("-inf");
+        command.arg(before.timestamp_millis());
+        command.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit);
+        let ids: Vec<String> = command.query_async(&mut self.connection()).await?;
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
     /// Orders that became ready last, at most `limit`, the latest first.
     pub async fn latest_ready(&self, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
         let mut command = redis::cmd("ZRANGE");
@@ -297,6 +312,9 @@ impl Store {
             let forget = pipe.cmd("ZREMRANGEBYSCORE").arg(index).arg("-inf");
             forget.arg(format!("({}", (last + 1) * 1_000)).ignore();
         }
+        let born = self.now() - RECORD_LIFE;
+        let forget = pipe.cmd("ZREMRANGEBYSCORE").arg(keys.unseen_tickets());
+        forget.arg("-inf").arg(born.timestamp_millis()).ignore();
         pipe.query_async::<()>(&mut self.connection()).await?;
         Ok(expired)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::streams::{StreamRangeReply, StreamReadReply};
 use sunakku_common::chain::Chain;
-use sunakku_common::event::{Corrupt, Event, kind};
+use sunakku_common::event::{Corrupt, Event, cause, kind};
 use sunakku_common::ids::Epoch;
 
 use super::{Operation, Store, StoreError};
@@ -298,7 +298,12 @@ impl Store {
         ];
         let script = &self.inner.scripts.trim_log;
         let reply = self
-            .run(script, &Operation::system("edge"), &[], &args)
+            .run(
+                script,
+                &Operation::system("edge", cause::UPKEEP),
+                &[],
+                &args,
+            )
             .await?;
         Ok(reply
             .rest

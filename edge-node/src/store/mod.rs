@@ -6,6 +6,7 @@
 //! sent again with the same key, and each script knows the keys that it has served.
 
 mod codes;
+mod commands;
 mod durability;
 mod epochs;
 mod error;
@@ -14,12 +15,17 @@ mod keys;
 mod life;
 mod lists;
 mod log;
+mod menu;
 mod orders;
+mod prints;
 mod record;
 mod scripts;
+mod site;
+mod slots;
 mod stock;
 mod tickets;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +33,8 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Script};
 use sha2::{Digest as _, Sha256};
-use sunakku_common::event::{By, timestamp};
+use sunakku_common::event::{By, cause, timestamp};
 use sunakku_common::ids::{Epoch, SiteId};
-use sunakku_common::menu::Seed;
 use tokio::time::Instant;
 
 pub use codes::Grant;
@@ -41,8 +46,12 @@ pub use jobs::{DeadLetter, Retrying};
 pub(crate) use life::Care;
 pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
 pub use log::{Anchor, Head, HubCursor, LogEntry};
+pub use menu::{StoredMenu, StoredNext};
 pub use orders::{Close, NewOrder, OpenLimits, Placing, Step};
+pub use prints::{Beginning, Print};
 pub use record::{OrderRecord, TicketRecord};
+pub use site::Closed;
+pub use slots::{SlotClaim, Used};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
 
@@ -63,6 +72,9 @@ const RESEND_PAUSE: Duration = Duration::from_millis(50);
 const RECORD_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the key of an operation without a key of its caller's is kept: it only spans resends.
 const RESEND_LIFE: Duration = Duration::from_secs(60);
+
+/// Units at hand by SKU that a new store begins with; other SKUs are not counted.
+pub type FirstCounts = BTreeMap<String, u32>;
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
@@ -87,8 +99,8 @@ pub struct Operation {
     key: String,
     /// What was asked, by hash.
     fingerprint: String,
-    /// Whether the key is the caller's.
-    lasting: bool,
+    /// How long the key is kept.
+    life: Duration,
     /// Who asks.
     by: By,
 }
@@ -101,19 +113,22 @@ impl Operation {
         let text = serde_json::to_string(request).unwrap_or_default();
         let digest = Sha256::digest(text);
         let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let lasting = key.is_some();
+        let life = match key {
+            Some(_) => RECORD_LIFE,
+            None => RESEND_LIFE,
+        };
         let key = key.unwrap_or_else(|| format!("once:{}", uuid::Uuid::now_v7()));
         Self {
             key,
             fingerprint,
-            lasting,
+            life,
             by,
         }
     }
 
-    /// An operation of the edge itself.
-    pub fn system(part: &str) -> Self {
-        Self::new(None, By::system(part), &())
+    /// An operation of a part of the edge itself, because of one of [`cause`].
+    pub fn system(part: &str, cause: &str) -> Self {
+        Self::new(None, By::system(part, cause), &())
     }
 
     /// The key.
@@ -144,7 +159,7 @@ impl Store {
     pub async fn open(
         url: &str,
         site: &SiteId,
-        seed: &Seed,
+        first_counts: &FirstCounts,
         log_budget_bytes: u64,
     ) -> Result<Self, StoreError> {
         let client = redis::Client::open(url)?;
@@ -175,7 +190,7 @@ impl Store {
             inner: Arc::new(inner),
         };
         loop {
-            match store.init(seed).await {
+            match store.init(first_counts).await {
                 Err(error) if error.is_passing() => {
                     tracing::warn!(error = %ErrorChain(&error), "waiting for redis");
                 }
@@ -184,15 +199,15 @@ impl Store {
         }
     }
 
-    /// Gives a store without epoch a new one, seeds what was never seeded, and notices when
+    /// Gives a store without epoch a new one, gives SKUs their first counts, and notices when
     /// another life of the store is found than before.
-    pub async fn init(&self, seed: &Seed) -> Result<(), StoreError> {
+    pub async fn init(&self, first_counts: &FirstCounts) -> Result<(), StoreError> {
         let keys = &self.inner.keys;
-        let mut args = vec![Epoch::new().to_string(), seed.menu.version.to_string()];
-        for (sku, count) in &seed.stock {
+        let mut args = vec![Epoch::new().to_string()];
+        for (sku, count) in first_counts {
             args.extend([sku.clone(), count.to_string()]);
         }
-        let operation = Operation::system("edge");
+        let operation = Operation::system("edge", cause::UPKEEP);
         let more_keys = [keys.stock(), keys.seeded()];
         let reply = self
             .run(
@@ -278,18 +293,13 @@ impl Store {
         keys: &[String],
         args: &[String],
     ) -> Result<Reply, StoreError> {
-        let life = if operation.lasting {
-            RECORD_LIFE
-        } else {
-            RESEND_LIFE
-        };
         let by = serde_json::to_string(&operation.by)?;
         let seen = self.inner.life.seen();
         let mut call = script.prepare_invoke();
         call.key(self.keys().meta()).key(self.keys().log());
         call.key(self.keys().idempotency(&operation.key)).key(keys);
         call.arg(timestamp(self.now())).arg(&operation.fingerprint);
-        call.arg(life.as_secs()).arg(by).arg(args);
+        call.arg(operation.life.as_secs()).arg(by).arg(args);
         call.arg(seen.epoch.to_string()).arg(seen.seq);
         let mut rest: Vec<String> = call.invoke_async(&mut self.connection()).await?;
         let head = rest.pop().and_then(|head| head.parse().ok()).unwrap_or(0);

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sunakku_common::event::cause;
 use sunakku_common::ids::OrderId;
 use sunakku_common::order::OrderDetails;
 use sunakku_common::pricing::StockLevel;
 use sunakku_common::state::OrderState;
 
+use super::slots::{SlotClaim, Used, read_slots};
 use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Reply, Store, StoreError};
 
 /// An order that is to be taken.
@@ -18,6 +20,8 @@ pub struct NewOrder {
     pub claims: BTreeMap<String, u64>,
     /// How many orders may be open.
     pub limits: OpenLimits,
+    /// What it takes of the stations that have a limit.
+    pub slots: Vec<SlotClaim>,
 }
 
 /// How many orders may be open at a time.
@@ -50,6 +54,8 @@ pub enum Placing {
     TooMany,
     /// The device has as many open orders as one may have; nothing changed.
     TooManyOfDevice,
+    /// A slot has less room than it claims; nothing changed. What is used of every slot.
+    SlotsFull(Used),
 }
 
 /// A way in which an order ends.
@@ -97,6 +103,7 @@ impl Store {
             keys.suspended(),
             keys.numbers(day),
             keys.open_by_device(),
+            keys.slots(),
         ];
         let mut args = vec![
             id.to_string(),
@@ -109,7 +116,15 @@ impl Store {
             order.limits.max_open_orders.to_string(),
             operation.by.device.clone().unwrap_or_default(),
             order.limits.max_open_orders_per_device.to_string(),
+            order.slots.len().to_string(),
         ];
+        for claim in &order.slots {
+            args.extend([
+                claim.field(),
+                claim.work.to_string(),
+                claim.capacity.to_string(),
+            ]);
+        }
         for (sku, units) in &order.claims {
             args.extend([sku.clone(), units.to_string()]);
         }
@@ -137,6 +152,7 @@ impl Store {
             (Err("log-full"), _) => Ok(Placing::LogFull),
             (Err("too-many"), _) => Ok(Placing::TooMany),
             (Err("too-many-of-device"), _) => Ok(Placing::TooManyOfDevice),
+            (Err("slots-full"), slots) => Ok(Placing::SlotsFull(read_slots(slots))),
             (Err("short"), levels) => Ok(Placing::Short(read_levels(levels))),
             _ => Err(reply.unexpected()),
         }
@@ -193,6 +209,8 @@ impl Store {
             keys.suspended(),
             keys.open_by_device(),
             keys.ready_orders(),
+            keys.slots(),
+            keys.unseen_tickets(),
         ];
         let from: Vec<&str> = close.from.iter().map(|state| state.as_str()).collect();
         let args = [
@@ -213,7 +231,7 @@ impl Store {
             reason: Some(reason.to_owned()),
             from: &[OrderState::Placed],
         };
-        let operation = Operation::system("queue");
+        let operation = Operation::system("queue", cause::JOB);
         match self.run_close(&operation, order, &close).await?.done() {
             Ok(_) | Err("missing" | "illegal") => Ok(()),
             Err(word) => Err(StoreError::Unreadable(format!(

@@ -44,6 +44,8 @@ pub struct TicketRecord {
     pub done_lines: Vec<u32>,
     /// Its place in line.
     pub place: i64,
+    /// When a cook had first seen it: acknowledged, began or made some of it.
+    pub acknowledged_at: Option<DateTime<Utc>>,
     /// When it was last begun.
     pub cooking_at: Option<DateTime<Utc>>,
     /// When it was last done.
@@ -129,6 +131,7 @@ impl TicketRecord {
                 .filter_map(|line| line.parse().ok())
                 .collect(),
             place: parsed(fields, &name("place"))?,
+            acknowledged_at: time(fields, &name("acknowledged_at")),
             cooking_at: time(fields, &name("cooking_at")),
             done_at: time(fields, &name("done_at")),
             needs_confirmation: fields.get(&name("confirm")).is_some_and(|flag| flag == "1"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sunakku_common::event::is_low;
 use sunakku_common::pricing::StockLevel;
 
 use super::{Freshness, Operation, Store, StoreError};
@@ -24,6 +25,8 @@ pub enum StockMove {
     Resume,
     /// Puts it on sale again, if it is off sale until this time and no other.
     ResumeDue(DateTime<Utc>),
+    /// Gives it another low-stock mark, or none.
+    Mark(Option<u32>),
 }
 
 /// What is at hand of one SKU.
@@ -38,6 +41,24 @@ pub struct StockRow {
     /// Until when; absent when it is on sale, or off sale without an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_until: Option<DateTime<Utc>>,
+    /// It is low when so many or fewer are at hand; null without such a mark.
+    pub low_mark: Option<u32>,
+    /// Whether it has come down to its low-stock mark.
+    pub low: bool,
+}
+
+impl StockRow {
+    /// What is at hand of a SKU that is not off sale for a time.
+    pub fn new(sku: String, level: StockLevel, low_mark: Option<u32>) -> Self {
+        Self {
+            sku,
+            on_hand: level.on_hand,
+            suspended: level.suspended,
+            suspended_until: None,
+            low_mark,
+            low: is_low(level.on_hand, low_mark),
+        }
+    }
 }
 
 /// What became of a change of stock.
@@ -68,31 +89,33 @@ impl Store {
         let keys = self.keys();
         let more_keys = [keys.stock(), keys.suspended(), keys.suspensions()];
         let (word, units, until) = match change {
-            StockMove::Adjust(units) => ("adjust", units, None),
-            StockMove::Set(units) => ("set", i64::from(units), None),
-            StockMove::Uncount => ("uncount", 0, None),
-            StockMove::Suspend(until) => ("suspend", 0, until),
-            StockMove::Resume => ("resume", 0, None),
-            StockMove::ResumeDue(until) => ("resume-due", 0, Some(until)),
+            StockMove::Adjust(units) => ("adjust", Some(units), None),
+            StockMove::Set(units) => ("set", Some(i64::from(units)), None),
+            StockMove::Uncount => ("uncount", None, None),
+            StockMove::Suspend(until) => ("suspend", None, until),
+            StockMove::Resume => ("resume", None, None),
+            StockMove::ResumeDue(until) => ("resume-due", None, Some(until)),
+            StockMove::Mark(mark) => ("mark", mark.map(i64::from), None),
         };
         let until = until.map(|until| until.timestamp_millis().to_string());
         let args = [
             sku.to_owned(),
             word.to_owned(),
-            units.to_string(),
+            units.map(|units| units.to_string()).unwrap_or_default(),
             serde_json::to_string(&reason)?,
             until.unwrap_or_default(),
         ];
         let script = &self.inner.scripts.move_stock;
         let reply = self.run(script, operation, &more_keys, &args).await?;
         match (reply.done(), reply.rest.as_slice()) {
-            (Ok(freshness), [on_hand, suspended, until]) => {
-                let (on_hand, suspended) = (on_hand.parse().ok(), suspended == "1");
+            (Ok(freshness), [on_hand, suspended, until, low_mark]) => {
+                let level = StockLevel {
+                    on_hand: on_hand.parse().ok(),
+                    suspended: suspended == "1",
+                };
                 let row = StockRow {
-                    sku: sku.to_owned(),
-                    on_hand,
-                    suspended,
                     suspended_until: until.parse().ok().and_then(from_millis),
+                    ..StockRow::new(sku.to_owned(), level, low_mark.parse().ok())
                 };
                 Ok(StockMoving::Made(row, freshness))
             }
@@ -113,6 +136,32 @@ impl Store {
         let found: Vec<(String, i64)> = command.query_async(&mut self.connection()).await?;
         let until = |(sku, millis)| Some((sku, from_millis(millis)?));
         Ok(found.into_iter().filter_map(until).collect())
+    }
+
+    /// Low-stock marks by SKU: the site's own, else the menu's.
+    pub async fn low_marks(&self) -> Result<BTreeMap<String, u32>, StoreError> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(self.keys().meta());
+        let meta: Vec<(String, String)> = command.query_async(&mut self.connection()).await?;
+        let of = |prefix: &'static str| {
+            meta.iter().filter_map(move |(field, mark)| {
+                Some((field.strip_prefix(prefix)?.to_owned(), mark.parse().ok()?))
+            })
+        };
+        Ok(of("menu-low:").chain(of("low:")).collect())
+    }
+
+    /// SKUs that have come down to their low-stock mark, by name.
+    pub async fn low_skus(&self) -> Result<Vec<String>, StoreError> {
+        let marks = self.low_marks().await?;
+        if marks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stock = self.stock().await?;
+        let on_hand = |sku: &String| stock.get(sku).and_then(|level| level.on_hand);
+        let low = marks.into_iter();
+        let low = low.filter(|(sku, mark)| is_low(on_hand(sku), Some(*mark)));
+        Ok(low.map(|(sku, _)| sku).collect())
     }
 
     /// What is at hand of every SKU that is counted or off sale.

@@ -1,6 +1,6 @@
 //! Tickets in the store.
 
-use sunakku_common::event::TicketDetails;
+use sunakku_common::event::{TicketDetails, cause};
 use sunakku_common::ids::{OrderId, TicketId};
 
 use super::orders::Step;
@@ -32,8 +32,13 @@ impl Store {
             keys.unrouted(),
             keys.open_tickets(),
             keys.tickets(),
+            keys.unseen_tickets(),
         ];
-        let mut args = vec![order.to_string(), RECORD_LIFE.as_secs().to_string()];
+        let mut args = vec![
+            order.to_string(),
+            RECORD_LIFE.as_secs().to_string(),
+            self.now().timestamp_millis().to_string(),
+        ];
         for ticket in tickets {
             more_keys.push(keys.ticket(ticket.id));
             args.extend([
@@ -43,7 +48,7 @@ impl Store {
                 serde_json::to_string(ticket)?,
             ]);
         }
-        let operation = Operation::system("queue");
+        let operation = Operation::system("queue", cause::JOB);
         let script = &self.inner.scripts.route_order;
         let reply = self.run(script, &operation, &more_keys, &args).await?;
         match reply.word.as_str() {
@@ -65,7 +70,12 @@ impl Store {
             return Ok(Step::Missing);
         };
         let keys = self.keys();
-        let more_keys = [keys.order(order), keys.open_tickets(), keys.ready_orders()];
+        let more_keys = [
+            keys.order(order),
+            keys.open_tickets(),
+            keys.ready_orders(),
+            keys.unseen_tickets(),
+        ];
         let (word, line) = match step {
             TicketMove::Start => ("start", 0),
             TicketMove::Bump => ("bump", 0),
@@ -96,6 +106,41 @@ impl Store {
         let script = &self.inner.scripts.confirm_ticket;
         let args = [ticket.to_string()];
         self.run(script, operation, &more_keys, &args).await?.step()
+    }
+
+    /// A cook has seen a ticket on a screen.
+    pub async fn acknowledge_ticket(
+        &self,
+        operation: &Operation,
+        ticket: TicketId,
+    ) -> Result<Step<OrderRecord>, StoreError> {
+        let Some(order) = self.order_of(ticket).await? else {
+            return Ok(Step::Missing);
+        };
+        let more_keys = [self.keys().order(order), self.keys().unseen_tickets()];
+        let script = &self.inner.scripts.acknowledge_ticket;
+        let args = [ticket.to_string()];
+        self.run(script, operation, &more_keys, &args).await?.step()
+    }
+
+    /// Tells that no screen has acknowledged a ticket in time, unless one has or that was told.
+    /// Whether it was told now.
+    pub async fn escalate_ticket(&self, ticket: TicketId) -> Result<bool, StoreError> {
+        // A ticket whose record's life is over has no order; the script takes it off the list.
+        let order = self.order_of(ticket).await?;
+        let order = order.unwrap_or(OrderId(uuid::Uuid::nil()));
+        let more_keys = [self.keys().order(order), self.keys().unseen_tickets()];
+        let script = &self.inner.scripts.escalate_ticket;
+        let (operation, args) = (
+            Operation::system("timer", cause::TIMER),
+            [ticket.to_string()],
+        );
+        let reply = self.run(script, &operation, &more_keys, &args).await?;
+        match reply.done() {
+            Ok(_) => Ok(true),
+            Err("done") => Ok(false),
+            Err(_) => Err(reply.unexpected()),
+        }
     }
 
     async fn order_of(&self, ticket: TicketId) -> Result<Option<OrderId>, StoreError> {

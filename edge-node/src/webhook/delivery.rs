@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::Utc;
-use rand::RngExt as _;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
@@ -16,6 +15,7 @@ use sunakku_common::ids::{Epoch, SiteId};
 
 use super::payload;
 use super::signature::Signer;
+use crate::backoff::Backoff;
 use crate::config;
 use crate::metrics as names;
 use crate::store::{DeadLetter, ErrorChain, Store, StoreError};
@@ -168,14 +168,12 @@ impl Receiver {
         Ok(None)
     }
 
-    /// Exponential back-off with full jitter; at least what the receiver asks for.
+    /// As long as the back-off says; at least what the receiver asks for, within its bounds.
     fn pause(&self, tries: u32, asked: Option<Duration>) -> Duration {
-        let first = Duration::from_millis(self.options.retry_min_milliseconds);
-        let last = Duration::from_secs(self.options.retry_max_seconds).max(first);
-        let factor = 2_u32.saturating_pow(tries.saturating_sub(1).min(20));
-        let longest = first.saturating_mul(factor).min(last);
-        let pause = rand::rng().random_range(first..=longest);
-        pause.max(asked.unwrap_or_default().min(last))
+        let options = &self.options;
+        let backoff = Backoff::new(options.retry_min_milliseconds, options.retry_max_seconds);
+        let asked = asked.unwrap_or_default().min(backoff.longest());
+        backoff.pause(tries).max(asked)
     }
 }
 

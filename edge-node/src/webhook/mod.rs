@@ -68,18 +68,9 @@ impl Webhook {
 
     /// Follows the log of one epoch.
     async fn follow(&self) -> Result<(), StoreError> {
-        let head = self.store.head().await?;
         let reader = format!("webhook:{}", self.options.name);
-        // A new one begins with what happens from now on.
-        let begin = match self.store.cursor_of(&reader).await? {
-            None => head.seq,
-            Some((epoch, seq)) if epoch == head.epoch => seq,
-            Some(_) => 0,
-        };
-        self.store
-            .save_cursor_of(&reader, head.epoch, begin)
-            .await?;
-        let mut tail = Tail::new(self.store.clone(), head.epoch, begin);
+        let (mut tail, begin) = Tail::resume(&self.store, &reader).await?;
+        let epoch = tail.epoch();
         let mut way = Way::new(begin);
         let mut note = tokio::time::interval(NOTE_EVERY);
         loop {
@@ -95,7 +86,7 @@ impl Webhook {
             }
             tokio::select! {
                 tailed = tail.next(), if way.waiting.is_empty() => match tailed {
-                    Tailed::Entries(entries) => self.take(head.epoch, &entries, &mut way),
+                    Tailed::Entries(entries) => self.take(epoch, &entries, &mut way),
                     Tailed::Lost { first_kept } => {
                         tracing::error!(webhook = self.options.name, first_kept, "events were lost");
                         way.read = first_kept - 1;
@@ -111,7 +102,7 @@ impl Webhook {
                 _ = note.tick() => {
                     let mark = way.mark();
                     if mark != way.noted {
-                        self.store.save_cursor_of(&reader, head.epoch, mark).await?;
+                        self.store.save_cursor_of(&reader, epoch, mark).await?;
                         way.noted = mark;
                     }
                     let last = self.store.head().await?.seq;

@@ -10,7 +10,7 @@ use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
 /// What a kiosk may do, beside what everyone may.
-const KIOSK: [(&str, &str); 10] = [
+const KIOSK: [(&str, &str); 12] = [
     ("get", "/v1/session"),
     ("post", "/v1/session/cookie"),
     ("delete", "/v1/session/cookie"),
@@ -19,8 +19,10 @@ const KIOSK: [(&str, &str); 10] = [
     ("get", "/v1/orders/{id}"),
     ("post", "/v1/orders/{id}/cancel"),
     ("get", "/v1/stock"),
+    ("get", "/v1/stock/{sku}"),
     ("get", "/v1/live"),
     ("get", "/v1/board"),
+    ("get", "/v1/site"),
 ];
 /// Open on this machine without a token.
 const OPEN: [(&str, &str); 9] = [
@@ -35,8 +37,9 @@ const OPEN: [(&str, &str); 9] = [
     ("get", "/metrics"),
 ];
 /// What the role for metrics may see of a site.
-const SRE: [(&str, &str); 4] = [
+const SRE: [(&str, &str); 5] = [
     ("get", "/v1/sync"),
+    ("get", "/v1/site"),
     ("get", "/v1/session"),
     ("post", "/v1/session/cookie"),
     ("delete", "/v1/session/cookie"),

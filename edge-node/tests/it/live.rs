@@ -20,6 +20,12 @@ pub(crate) fn seq(frame: &Value) -> u64 {
     frame["seq"].as_u64().unwrap()
 }
 
+fn cake_row(on_hand: u32) -> Value {
+    json!({
+        "sku": "cake", "on_hand": on_hand, "suspended": false, "low_mark": null, "low": false,
+    })
+}
+
 #[tokio::test]
 async fn a_screen_gets_a_snapshot_and_then_what_happens() {
     let test = TestSite::start().await;
@@ -48,7 +54,7 @@ async fn a_screen_gets_a_snapshot_and_then_what_happens() {
         (&data["tickets"][0]["id"], &data["tickets"][0]["done_lines"]),
         (&ticket["id"], &json!([]))
     );
-    let cake = json!({"sku": "cake", "on_hand": 48, "suspended": false});
+    let cake = cake_row(48);
     assert!(data["stock"].as_array().unwrap().contains(&cake));
     let placed = test.placed(&order_of("cake", 3)).await;
     let news = async |screen: &mut Screen, kind: &str| loop {
@@ -64,10 +70,7 @@ async fn a_screen_gets_a_snapshot_and_then_what_happens() {
     );
     assert_eq!(seq(&told), seq(&snapshot) + 1);
     let told = news(&mut screen, "stock").await;
-    assert_eq!(
-        told["data"],
-        json!({"sku": "cake", "on_hand": 45, "suspended": false})
-    );
+    assert_eq!(told["data"], cake_row(45));
     assert_eq!(
         seq(&told),
         seq(&snapshot) + 1,
@@ -273,6 +276,27 @@ async fn one_screen_too_many_is_told_to_come_later() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn one_caller_cannot_take_the_places_of_all() {
+    let options = SiteOptions::new("s1", seed()).with(toml::toml! {
+        [http]
+        max_websockets_per_caller = 2
+    });
+    let test = TestSite::start_with(options).await;
+    let opening = (0..2).map(|_| Screen::follow(&test, "topics=stock"));
+    let _screens = join_all(opening).await;
+    let query = "topics=stock";
+    let (status, body) = Screen::open(request(&test, query, &test.kitchen.token))
+        .await
+        .err()
+        .unwrap();
+    let slug = json!("urn:sunakku:problem:too-many-screens-of-caller");
+    assert_eq!((status, &body["type"]), (429, &slug));
+    Screen::open(request(&test, query, &test.manager.token))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::guests::{Guests, Sale, Visit};
 use crate::screen::Screen;
 use crate::site::{TestSite, order_of};
 
-async fn epoch(test: &TestSite) -> Epoch {
+pub(crate) async fn epoch(test: &TestSite) -> Epoch {
     let sync = test
         .manager
         .get("/v1/sync")
@@ -35,7 +35,7 @@ async fn sell(test: &TestSite, orders: u64) -> Visit {
     guests.leave().await
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (source, target) = (entry.path(), to.join(entry.file_name()));

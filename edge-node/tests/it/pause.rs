@@ -189,14 +189,18 @@ async fn ten_thousand_waiting_jobs_stop_no_order_and_all_are_dealt_once() {
         });
     }
     buyers.join_all().await;
-    wait_for("the backlog to stand in the queue", 4 * LIMIT, async || {
-        let queue = queue(&test).await;
-        if Some(BACKLOG as u64) <= queue["waiting"].as_u64() {
-            Ok(())
-        } else {
-            Err(queue.to_string())
-        }
-    })
+    wait_for(
+        "the backlog to stand in the queue",
+        10 * LIMIT,
+        async || {
+            let queue = queue(&test).await;
+            if Some(BACKLOG as u64) <= queue["waiting"].as_u64() {
+                Ok(())
+            } else {
+                Err(queue.to_string())
+            }
+        },
+    )
     .await
     .unwrap();
     let with = latencies(&test, MEASURED).await;
@@ -206,7 +210,7 @@ async fn ten_thousand_waiting_jobs_stop_no_order_and_all_are_dealt_once() {
     switch(&test, "resume").await;
     wait_for(
         "all to be dealt to their stations",
-        10 * LIMIT,
+        20 * LIMIT,
         async || {
             let queue = queue(&test).await;
             if queue["orders_waiting"] == 0 {

@@ -141,7 +141,9 @@ async fn a_new_epoch_is_told_with_a_snapshot() {
     };
     assert_ne!(after["data"]["epoch"], before["data"]["epoch"]);
     assert_eq!(after["data"]["orders"], json!([]));
-    let full = json!({"sku": "cake", "on_hand": 50, "suspended": false});
+    let full = json!({
+        "sku": "cake", "on_hand": 50, "suspended": false, "low_mark": null, "low": false,
+    });
     assert!(after["data"]["stock"].as_array().unwrap().contains(&full));
     let placed = test.placed(&order_of("cake", 1)).await;
     assert_eq!(screen.news().await["data"]["id"], placed["id"]);

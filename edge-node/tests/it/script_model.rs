@@ -41,6 +41,7 @@ fn step() -> impl Strategy<Value = (Option<u8>, Step)> {
         3 => Just(Cooking::Start),
         3 => Just(Cooking::Bump),
         4 => (0_u32..5).prop_map(Cooking::BumpLine),
+        2 => Just(Cooking::Acknowledge),
         2 => Just(Cooking::Recall),
         2 => Just(Cooking::Confirm),
     ];
@@ -50,6 +51,7 @@ fn step() -> impl Strategy<Value = (Option<u8>, Step)> {
         1 => Just(Restock::Uncount),
         1 => Just(Restock::Suspend),
         2 => Just(Restock::Resume),
+        1 => prop::option::of(0_u32..30).prop_map(Restock::Mark),
     ];
     let claims = prop::collection::vec((0..SKUS.len(), 1_u64..6), 1..4);
     let step = prop_oneof![
@@ -167,7 +169,9 @@ async fn agree(redis: &str, steps: &[(Option<u8>, Step)]) {
     let site = format!("m-{}", uuid::Uuid::now_v7().simple())
         .parse()
         .unwrap();
-    let store = Store::open(redis, &site, &seed(), 1 << 40).await.unwrap();
+    let store = Store::open(redis, &site, &seed().stock, 1 << 40)
+        .await
+        .unwrap();
     let (mut scripts, mut model) = (Scripts::new(store).await, Model::new(&stock()));
     let mut asked: Vec<(String, String, Ask)> = Vec::new();
     for (key, step) in steps {

@@ -95,11 +95,12 @@ pub(crate) fn new_order(
             max_open_orders: 1_000_000,
             max_open_orders_per_device: 1_000_000,
         },
+        slots: Vec::new(),
     }
 }
 
 /// A ticket of so many lines.
-fn new_ticket(order: OrderId, id: TicketId, lines: u32) -> NewTicket {
+pub(crate) fn new_ticket(order: OrderId, id: TicketId, lines: u32) -> NewTicket {
     let line = serde_json::json!({
         "line": 1, "item": "cake", "name": {"en": "cake"}, "quantity": 1, "unit_price": 1,
         "total": 1, "station": "bar",
@@ -123,7 +124,7 @@ impl Scripts {
             Some(Keyed { key, request }) => (Some(key.to_owned()), request),
             None => (None, "no key"),
         };
-        let operation = Operation::new(key, By::system("test"), &request);
+        let operation = Operation::new(key, By::system("test", "test"), &request);
         if let Ask::Retry { order } = ask {
             // Only what is among the dead letters can be tried again.
             self.store.bury(&letter(*order)).await.unwrap();
@@ -205,6 +206,11 @@ impl Scripts {
                     Cooking::Bump => TicketMove::Bump,
                     Cooking::BumpLine(line) => TicketMove::BumpLine(*line),
                     Cooking::Recall => TicketMove::Recall,
+                    Cooking::Acknowledge => {
+                        let acknowledged =
+                            self.store.acknowledge_ticket(operation, *ticket).await?;
+                        return Ok(step(acknowledged));
+                    }
                     Cooking::Confirm => {
                         return Ok(step(self.store.confirm_ticket(operation, *ticket).await?));
                     }
@@ -247,6 +253,7 @@ impl Scripts {
             Restock::Uncount => StockMove::Uncount,
             Restock::Suspend => StockMove::Suspend(None),
             Restock::Resume => StockMove::Resume,
+            Restock::Mark(mark) => StockMove::Mark(mark),
         };
         Ok(
             match self.store.move_stock(operation, sku, change, None).await? {
@@ -324,6 +331,7 @@ fn order(record: OrderRecord) -> Order {
         lines: u32::try_from(ticket.details.lines.len()).unwrap(),
         state: ticket.state,
         done: ticket.done_lines.iter().copied().collect(),
+        seen: ticket.acknowledged_at.is_some(),
         confirm: ticket.needs_confirmation,
     };
     let tickets: Vec<Ticket> = record.tickets.iter().map(ticket).collect();

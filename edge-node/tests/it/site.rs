@@ -155,6 +155,24 @@ impl TestSite {
             .body
     }
 
+    /// Waits until a metric without labels has this value.
+    pub(crate) async fn wait_for_metric(&self, name: &str, value: f64) {
+        wait_for(name, LIMIT, async || {
+            let request = self.manager.request(reqwest::Method::GET, "/metrics");
+            let answer = request.send().await.map_err(|error| error.to_string())?;
+            let text = answer.text().await.map_err(|error| error.to_string())?;
+            let shown = text.lines().find_map(|line| line.strip_prefix(name));
+            let shown = shown.ok_or("it is not there")?;
+            if shown.trim().parse() == Ok(value) {
+                Ok(())
+            } else {
+                Err(shown.to_owned())
+            }
+        })
+        .await
+        .unwrap();
+    }
+
     /// The last sequence of the site log.
     pub(crate) async fn head(&self) -> u64 {
         let sync = self

@@ -11,7 +11,7 @@ use crate::screen::Screen;
 use crate::site::{TestSite, new_key, order_of};
 
 impl TestSite {
-    async fn adjust(&self, sku: &str, delta: i64) -> Answer {
+    pub(crate) async fn adjust(&self, sku: &str, delta: i64) -> Answer {
         let body = json!({ "delta": delta, "reason": "delivery" });
         self.manager
             .post(&format!("/v1/stock/{sku}/adjust"), None, &body)
@@ -61,7 +61,9 @@ impl TestSite {
 }
 
 fn row(sku: &str, on_hand: Value, suspended: bool) -> Value {
-    json!({ "sku": sku, "on_hand": on_hand, "suspended": suspended })
+    json!({
+        "sku": sku, "on_hand": on_hand, "suspended": suspended, "low_mark": null, "low": false,
+    })
 }
 
 #[tokio::test]
@@ -249,4 +251,64 @@ async fn counting_begins_and_ends_between_an_order_and_its_cancellation() {
     test.set("cola", Value::Null).await;
     cancel(&counted).await;
     assert_eq!(test.stock("cola").await, None);
+}
+
+#[tokio::test]
+async fn a_sku_is_low_from_its_mark_on_wherever_it_is_shown() {
+    let test = TestSite::start().await;
+    let marked = |on_hand: u32, low: bool| json!({ "sku": "cake", "on_hand": on_hand, "suspended": false, "low_mark": 5, "low": low });
+    let path = "/v1/stock/cake/low-mark";
+    let mark = async |mark: Value| {
+        let body = json!({ "low_mark": mark });
+        let answer = test.manager.put(path, &body).await.unwrap();
+        answer.expect(200).unwrap().body
+    };
+    test.set("cake", json!(6)).await;
+    let mut screen = Screen::follow(&test, "topics=stock").await;
+    screen.next().await.unwrap();
+    assert_eq!(mark(json!(5)).await, marked(6, false));
+    assert_eq!(screen.news().await["data"], marked(6, false));
+    // A sale tells it too, and so does an order that is given back.
+    let placed = test.placed(&order_of("cake", 1)).await;
+    assert_eq!(screen.news().await["data"], marked(5, true));
+    let one = test.kiosk.get("/v1/stock/cake").await.unwrap();
+    assert_eq!(one.expect(200).unwrap().body, marked(5, true));
+    let rows: Vec<Value> = test.kiosk.all("/v1/stock").await.unwrap();
+    assert!(rows.contains(&marked(5, true)), "{rows:?}");
+    test.wait_for_metric("sunakku_stock_low", 1.0).await;
+    let snapshot = Screen::follow(&test, "topics=stock").await.next().await;
+    let shown = snapshot.unwrap()["data"]["stock"].clone();
+    assert!(
+        shown.as_array().unwrap().contains(&marked(5, true)),
+        "{shown}"
+    );
+    let cancel = format!("/v1/orders/{}/cancel", placed["id"].as_str().unwrap());
+    test.kiosk.act(&cancel).await.unwrap().expect(200).unwrap();
+    assert_eq!(screen.news().await["data"], marked(6, false));
+    // It outlives the edge; off sale it is as low as before.
+    test.set("cake", json!(0)).await;
+    test.sale("cake", "suspend").await;
+    test.site.process().kill().unwrap();
+    test.site.restart().await.unwrap();
+    let one = test.kiosk.get("/v1/stock/cake").await.unwrap().body;
+    assert_eq!(
+        (&one["low"], &one["suspended"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(mark(Value::Null).await["low"], false);
+    test.wait_for_metric("sunakku_stock_low", 0.0).await;
+    for wrong in [json!(-1), json!(1_000_001), json!("5")] {
+        let answer = test.manager.put(path, &json!({ "low_mark": wrong })).await;
+        assert_problem(&answer.unwrap(), 422, "invalid-body");
+    }
+    let by_cook = test.kitchen.put(path, &json!({ "low_mark": 1 })).await;
+    assert_problem(&by_cook.unwrap(), 403, "forbidden");
+    for path in ["/v1/stock/nobody", "/v1/stock/nobody/low-mark"] {
+        let answer = if path.ends_with("mark") {
+            test.manager.put(path, &json!({ "low_mark": 1 })).await
+        } else {
+            test.manager.get(path).await
+        };
+        assert_problem(&answer.unwrap(), 404, "not-found");
+    }
 }

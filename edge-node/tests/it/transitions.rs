@@ -2,6 +2,7 @@
 //! called off behind his back.
 
 use serde_json::{Value, json};
+use sunakku_common::claims::Role;
 use sunakku_common::event::{TicketMoved, kind};
 
 use crate::bad_input::assert_problem;
@@ -168,4 +169,42 @@ async fn a_begun_ticket_stays_with_its_cook_until_he_confirms_that_it_was_called
         "what was begun is used up"
     );
     test.placed(&order_of("cola", 1)).await;
+}
+
+#[tokio::test]
+async fn every_step_tells_who_made_it_where_and_what_led_to_it() {
+    let test = TestSite::start().await;
+    let (id, ticket) = ticket_after(&test, &[]).await;
+    let path = path_of(&id, &ticket, "bump");
+    let at_screen = async |device: &str| {
+        let request = test.kitchen.request(reqwest::Method::POST, &path);
+        let answer = request.header("x-device", device).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(at_screen("grill screen 2").await, 400, "that is no code");
+    assert_eq!(at_screen("screen-2").await, 200);
+    let events = read_log(&test).await.into_iter();
+    let told: Vec<(String, Value)> = events
+        .filter(|event| event.body.get().contains(&id))
+        .map(|event| {
+            (
+                event.kind.clone(),
+                event.body::<Value>().unwrap()["by"].clone(),
+            )
+        })
+        .collect();
+    let by = |actor: &str, device: Option<&str>, cause: &str| match device {
+        Some(device) => json!({ "actor": actor, "device": device, "cause": cause }),
+        None => json!({ "actor": actor, "cause": cause }),
+    };
+    let (cook, kiosk) = (Role::Kitchen.as_str(), Role::Kiosk.as_str());
+    let expected = [
+        (kind::ORDER_PLACED, by(kiosk, Some(kiosk), "request")),
+        (kind::TICKET_CREATED, by("queue", None, "job")),
+        (kind::TICKET_BUMPED, by(cook, Some("screen-2"), "request")),
+        (kind::ORDER_PREPARING, by(cook, Some("screen-2"), "ticket")),
+        (kind::ORDER_READY, by(cook, Some("screen-2"), "ticket")),
+    ];
+    let expected: Vec<(String, Value)> = expected.map(|(kind, by)| (kind.to_owned(), by)).into();
+    assert_eq!(told, expected);
 }

@@ -1,8 +1,8 @@
 //! What a guest is told to wait: the work before the order, at the pace of its station.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sunakku_common::claims::Role;
 use xtask::harness::{LIMIT, wait_for};
 use xtask::world::SiteOptions;
@@ -35,7 +35,7 @@ async fn told(test: &TestSite, item: &str) -> i64 {
 
 /// Waits until a new order is told to wait so long: the edge learns of others right after they
 /// were taken.
-async fn assert_told(test: &TestSite, item: &str, seconds: i64) {
+pub(crate) async fn assert_told(test: &TestSite, item: &str, seconds: i64) {
     wait_for(
         &format!("{seconds} s of waiting"),
         LIMIT,
@@ -94,4 +94,24 @@ async fn promises_and_preparation_are_measured_against_what_really_happened() {
     // It was made at once, so the grill is believed to be quicker than planned.
     let quicker = told(&test, "burger").await;
     assert!(quicker < 60, "{quicker}");
+}
+
+#[tokio::test]
+async fn a_busy_station_gets_a_scheduled_order_earlier_than_an_idle_one() {
+    let test = start().await;
+    test.placed(&order_of("cake", 10)).await;
+    assert_told(&test, "cola", 10 * 60 + 60).await;
+    // Idle, either would have to begin in five minutes.
+    let pickup_at = Utc::now() + TimeDelta::minutes(6);
+    let scheduled = async |item: &str| {
+        let mut request = order_of(item, 1);
+        request["pickup_at"] = json!(pickup_at);
+        test.placed(&request).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (idle, busy) = (scheduled("burger").await, scheduled("cola").await);
+    test.tickets_of(&busy).await;
+    assert_eq!(test.order(&idle).await["tickets"], json!([]));
 }

@@ -13,16 +13,16 @@ use crate::site::{TestSite, binaries, order_of};
 use crate::tap::{Side, Tap};
 
 /// A site whose edge reaches its servers through taps.
-struct TappedSite {
-    test: TestSite,
-    redis: Tap,
+pub(crate) struct TappedSite {
+    pub(crate) test: TestSite,
+    pub(crate) redis: Tap,
     nats: Tap,
     /// The store, past the tap.
     store: Store,
 }
 
 impl TappedSite {
-    async fn start(options: SiteOptions) -> Self {
+    pub(crate) async fn start(options: SiteOptions) -> Self {
         sunakku_common::install_crypto();
         let (redis, nats) = (Tap::start().await, Tap::start().await);
         let sandbox = Sandbox::new().unwrap();

@@ -7,7 +7,7 @@ use crate::database::{is_about_data, is_transient};
 /// A failure of the database, on its way to an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the database failed")]
-pub(super) struct DatabaseFailed(#[from] sqlx::Error);
+pub(crate) struct DatabaseFailed(#[from] sqlx::Error);
 
 impl From<DatabaseFailed> for Problem {
     /// The cause goes to the log, never to the caller.
@@ -29,10 +29,10 @@ impl From<DatabaseFailed> for Problem {
 }
 
 /// What a handler answers.
-pub(super) type Answer<T> = Result<T, Problem>;
+pub(crate) type Answer<T> = Result<T, Problem>;
 
 /// Shortens the way from a query's failure to its answer.
-pub(super) trait OrProblem<T> {
+pub(crate) trait OrProblem<T> {
     /// The value, or the problem to answer with.
     fn or_problem(self) -> Answer<T>;
 }

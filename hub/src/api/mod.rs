@@ -1,10 +1,14 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
-mod error;
+mod audit;
+mod commands;
+pub(crate) mod error;
 mod health;
 mod ledger;
+pub(crate) mod menus;
 mod orders;
 mod session;
+mod settings;
 mod sites;
 
 use std::sync::Arc;
@@ -27,7 +31,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -82,6 +86,7 @@ impl utoipa::Modify for Bearer {
 
 /// All routes with their layers.
 pub fn router(hub: Hub, config: &config::Http) -> Router {
+    let whole_menu = DefaultBodyLimit::max(config.max_menu_bytes);
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
         .routes(routes!(session::sign_in))
@@ -93,6 +98,32 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
+        .routes(routes!(settings::get, settings::set))
+        .routes(routes!(commands::of_site, commands::give))
+        .routes(routes!(commands::of_all, commands::give_many))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::get, menus::replace).layer(whole_menu))
+        .routes(routes!(menus::items::add))
+        .routes(routes!(menus::items::change, menus::items::remove))
+        .routes(routes!(
+            menus::overrides::set_for_site,
+            menus::overrides::clear_for_site
+        ))
+        .routes(routes!(
+            menus::overrides::set_for_region,
+            menus::overrides::clear_for_region
+        ))
+        .routes(routes!(menus::versions::diff))
+        .routes(routes!(menus::publish::publish))
+        .routes(routes!(menus::publish::roll_back))
+        .routes(routes!(menus::versions::list))
+        .routes(routes!(menus::versions::get))
+        .routes(routes!(menus::sites::assign, menus::sites::release))
+        .routes(routes!(menus::sites::effective))
+        .routes(routes!(menus::rollout::list))
+        .routes(routes!(menus::exchange::export))
+        .routes(routes!(menus::exchange::import).layer(whole_menu))
+        .routes(routes!(audit::list))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

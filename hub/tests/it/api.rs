@@ -73,18 +73,47 @@ fn claims(token: &str) -> Result<Value> {
 }
 
 /// Every route, and whether it is open to everyone.
-const ROUTES: [(&str, &str, bool); 12] = [
+const ROUTES: [(&str, &str, bool); 41] = [
     ("get", "/.well-known/jwks.json", true),
     ("get", "/livez", true),
     ("get", "/metrics", true),
     ("get", "/readyz", true),
+    ("get", "/v1/audit", false),
+    ("get", "/v1/commands", false),
+    ("post", "/v1/commands", false),
     ("get", "/v1/ledger", false),
+    ("get", "/v1/menus", false),
+    ("post", "/v1/menus", false),
+    ("get", "/v1/menus/{menu}", false),
+    ("put", "/v1/menus/{menu}", false),
+    ("get", "/v1/menus/{menu}/diff", false),
+    ("get", "/v1/menus/{menu}/effective/{site}", false),
+    ("get", "/v1/menus/{menu}/export", false),
+    ("post", "/v1/menus/{menu}/import", false),
+    ("post", "/v1/menus/{menu}/items", false),
+    ("delete", "/v1/menus/{menu}/items/{item}", false),
+    ("patch", "/v1/menus/{menu}/items/{item}", false),
+    ("delete", "/v1/menus/{menu}/overrides/{site}/{item}", false),
+    ("put", "/v1/menus/{menu}/overrides/{site}/{item}", false),
+    ("post", "/v1/menus/{menu}/publish", false),
+    ("delete", "/v1/menus/{menu}/regions/{region}/{item}", false),
+    ("put", "/v1/menus/{menu}/regions/{region}/{item}", false),
+    ("post", "/v1/menus/{menu}/rollback", false),
+    ("get", "/v1/menus/{menu}/rollout", false),
+    ("delete", "/v1/menus/{menu}/sites/{site}", false),
+    ("put", "/v1/menus/{menu}/sites/{site}", false),
+    ("get", "/v1/menus/{menu}/versions", false),
+    ("get", "/v1/menus/{menu}/versions/{version}", false),
     ("get", "/v1/orders", false),
     ("get", "/v1/orders/{id}", false),
     ("get", "/v1/orders/{id}/timeline", false),
     ("post", "/v1/session", true),
     ("post", "/v1/session/site", false),
     ("get", "/v1/sites", false),
+    ("get", "/v1/sites/{id}/commands", false),
+    ("post", "/v1/sites/{id}/commands", false),
+    ("get", "/v1/sites/{id}/settings", false),
+    ("put", "/v1/sites/{id}/settings", false),
     ("get", "/openapi.json", true),
 ];
 
@@ -117,6 +146,7 @@ async fn the_document_names_every_route_and_each_wants_its_token() -> Result<()>
     let sre = hub.token("sam").await?;
     for (method, path, is_open) in ROUTES {
         let path = path.replace("{id}", &order_id().to_string());
+        let path = path.replace("{version}", "1");
         let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
         let body = (method == Method::POST).then(|| json!({"site": "s1"}));
         if is_open {

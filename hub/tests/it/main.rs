@@ -1,8 +1,15 @@
 //! The hub's program on a real Postgres and a real NATS server; the tests play the sites.
 
 mod api;
+mod audit;
+mod commands;
 mod intake;
 mod ledger;
+mod menus;
+mod menus_files;
+mod menus_history;
+mod menus_rollout;
+mod menus_versions;
 mod operation;
 mod outages;
 mod projection;

@@ -41,6 +41,8 @@ pub struct Summary {
     pub bad_lines: usize,
     /// From the first order to the last answer.
     pub seconds: f64,
+    /// How long a change of the menu took from the hub to the last kiosk, milliseconds.
+    pub menu_change_ms: f64,
     /// What was measured on the way.
     pub figures: Figures,
 }
@@ -357,7 +359,7 @@ async fn oversold(postgres: &PgPool, site: &str, menu: &Menu) -> Result<i64> {
             .filter_map(|option| item.option(option["id"].as_str()?));
         let consumed = options
             .map(|(_, option)| option.consumption())
-            .chain([item.consumption()]);
+            .chain([menu.consumption(item)]);
         for (sku, each) in consumed.flatten() {
             *taken.entry(sku).or_default() += i64::from(each) * units;
         }

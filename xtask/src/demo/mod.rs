@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod guests;
+mod head_office;
 pub mod options;
 mod pages;
 pub mod plan;
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use sunakku_common::menu::Seed;
+use sunakku_common::money::Currency;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +37,8 @@ pub use options::Options;
 
 /// How long the hub may take to get everything, once nothing new comes, without any progress.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// When the head office changes the menu.
+const CHANGE_AFTER: Duration = Duration::from_secs(1);
 /// How long cooks may take to finish after the last guest.
 const CLOSING_TIME: Duration = Duration::from_secs(30);
 
@@ -56,7 +60,13 @@ pub async fn run(options: Options) -> Result<bool> {
     report::remarks(plan.as_ref());
     let programs = prepare(options.programs).await?;
     let sandbox = Sandbox::new()?;
-    let start = start(sandbox, &programs, &seed, &sites, plan.as_ref());
+    let start = start(
+        sandbox,
+        &programs,
+        &seed.menu.currency,
+        &sites,
+        plan.as_ref(),
+    );
     let world = tokio::select! {
         world = start => world?,
         ended = interrupted() => { ended?; bail!("interrupted before all was up") }
@@ -71,6 +81,7 @@ pub async fn run(options: Options) -> Result<bool> {
         None => Ok(()),
     };
     write_state().await?;
+    head_office::open(&world, &tokens, &seed).await?;
     let head = report::welcome(&world)?;
     let supervise = world.supervise(async || {
         if let Err(error) = write_state().await {
@@ -99,7 +110,7 @@ async fn prepare(profile: Profile) -> Result<Binaries> {
 async fn start(
     sandbox: Sandbox,
     programs: &Binaries,
-    seed: &Seed,
+    currency: &Currency,
     sites: &[String],
     plan: Option<&Plan>,
 ) -> Result<World> {
@@ -109,7 +120,7 @@ async fn start(
             .iter()
             .map(|id| (id.clone(), zone.to_owned()))
             .collect(),
-        currency: seed.menu.currency.code().to_owned(),
+        currency: currency.code().to_owned(),
     };
     // A replayed file may hold larger orders than a guest at a kiosk would place.
     let max_lines = plan.map_or(0, |plan| plan.max_lines).max(100);
@@ -125,9 +136,7 @@ async fn start(
     let sites = sites.iter().map(|id| {
         let name = toml::Table::from_iter([("name".to_owned(), format!("Cafeteria {id}").into())]);
         let site = toml::Table::from_iter([("site".to_owned(), name.into())]);
-        SiteOptions::new(id, seed.clone())
-            .with(settings.clone())
-            .with(site)
+        SiteOptions::new(id, None).with(settings.clone()).with(site)
     });
     World::start(sandbox, programs, hub, sites.collect()).await
 }
@@ -145,8 +154,15 @@ async fn play(
         .acquire_timeout(Duration::from_secs(5));
     let postgres = connect.connect_lazy(&world.hub.postgres.url())?;
     let told = Told::default();
-    let lasted = tokio::select! {
-        lasted = day(options, tokens, plan, seed, &told) => lasted?,
+    let open = async {
+        let changed = async {
+            sleep(CHANGE_AFTER).await;
+            head_office::change(tokens, &seed.menu).await
+        };
+        tokio::try_join!(day(options, tokens, plan, seed, &told), changed)
+    };
+    let (lasted, menu_change) = tokio::select! {
+        ended = open => ended?,
         () = screen::show(world, tokens, &told, &postgres, head) => bail!("the screen ended"),
     };
     report::closing();
@@ -154,6 +170,7 @@ async fn play(
     let mut summary = audit::audit(world, tokens, &seed.menu, &told.all(), &postgres).await?;
     summary.bad_lines = plan.map_or(0, |plan| plan.bad_lines.len());
     summary.seconds = lasted.as_secs_f64();
+    summary.menu_change_ms = menu_change.as_secs_f64() * 1e3;
     measure(&mut summary, world, &told, &postgres).await?;
     Ok(summary)
 }

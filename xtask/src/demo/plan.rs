@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use sunakku_common::menu::{Category, Item, Menu, Seed};
+use sunakku_common::menu::{Category, Item, Menu, Schedule, Seed};
 use sunakku_common::money::{Currency, Minor};
 use sunakku_common::text::Text;
 
@@ -211,21 +211,11 @@ impl ReplayMenu {
         let key = (name.to_owned(), price);
         let position = *self.ids.entry(key).or_insert(next);
         if position == next {
+            let id = format!("{next}-{}", slug(name));
+            let id = id.trim_end_matches('-');
             self.items.push(Item {
-                id: format!("{next}-{}", slug(name))
-                    .trim_end_matches('-')
-                    .to_owned(),
-                name: Text::english(name),
-                category: "replay".to_owned(),
-                price,
-                tax_rate: 0,
-                allergens: Vec::new(),
-                station: "kitchen".to_owned(),
-                image: None,
-                consumes: BTreeMap::new(),
-                modifiers: Vec::new(),
-                available: true,
                 preparation_seconds: 60,
+                ..Item::new(id, Text::english(name), "replay", price, "kitchen")
             });
         }
         position
@@ -248,14 +238,15 @@ impl ReplayMenu {
         let category = Category {
             id: "replay".to_owned(),
             name: Text::english("Replay"),
+            schedule: Schedule::default(),
         };
         Seed {
             stock: counts.collect(),
             menu: Menu {
                 version: 1,
-                currency: self.currency.clone(),
                 categories: vec![category],
                 items: self.items.clone(),
+                ..Menu::new("", self.currency.clone())
             },
         }
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "this is what a person reads")]
 
+use std::time::Duration;
+
 use anyhow::Result;
 use sunakku_common::money::Currency;
 
@@ -61,6 +63,14 @@ pub(super) fn welcome(world: &World) -> Result<String> {
     }
     println!("{text}");
     Ok(text)
+}
+
+/// The sites can sell.
+pub(super) fn opened(after: Duration) {
+    println!(
+        "Menu and first stock went from the hub to every site in {} ms.\n",
+        after.as_millis()
+    );
 }
 
 /// Between the last guest and the reconciliation.
@@ -136,6 +146,10 @@ pub(super) fn summary(summary: &Summary, currency: &Currency) {
         figures.commit_ms_p99,
         edges.join(" + "),
         figures.hub_rss_mib,
+    );
+    println!(
+        "a change of the menu took {:.0} ms from the hub to the last kiosk",
+        summary.menu_change_ms
     );
     println!(
         "{}",

@@ -321,7 +321,8 @@ pub fn render_sites<'a>(sites: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
         let user = leaf_user(site);
         text.push_str(&format!(
             r#"  {{ user: "{user}", password: "{password}", allowed_connection_types: ["LEAFNODE"], permissions: {{
-      publish: {{ allow: ["up.{site}.>", "$JS.hub.API.DIRECT.GET.KV_site.$KV.site.{site}"] }}
+      publish: {{ allow: ["up.{site}.>", "$JS.hub.API.DIRECT.GET.KV_menu.$KV.menu.{site}",
+                          "$JS.hub.API.DIRECT.GET.KV_site.$KV.site.{site}"] }}
       subscribe: {{ allow: ["down.{site}.>", "_INBOX.{site}.>"] }} }} }}
 "#
         ));

@@ -17,8 +17,8 @@ use crate::harness::{
 pub struct SiteOptions {
     /// Its id.
     pub id: String,
-    /// Its menu and first stock.
-    pub seed: Seed,
+    /// Its menu and first stock, unless both come from the hub.
+    pub seed: Option<Seed>,
     /// Its line to the hub; none for a site on its own.
     pub leaf: Option<String>,
     /// Further settings of the edge, over the defaults.
@@ -32,12 +32,12 @@ pub struct SiteOptions {
 }
 
 impl SiteOptions {
-    /// A site with this menu and nothing special.
-    pub fn new(id: impl Into<String>, seed: Seed) -> Self {
+    /// A site with this seed, if any, and nothing special.
+    pub fn new(id: impl Into<String>, seed: impl Into<Option<Seed>>) -> Self {
         let (edge, redis_args) = (toml::Table::new(), Vec::new());
         Self {
             id: id.into(),
-            seed,
+            seed: seed.into(),
             leaf: None,
             edge,
             redis_args,
@@ -114,8 +114,10 @@ impl Site {
             RedisServer::start_with(sandbox, redis_options),
             NatsServer::start_site(sandbox, nats_options),
         )?;
-        let seed = serde_json::to_string_pretty(&seed)?;
-        std::fs::write(folder.join("seed.json"), seed).context("writing the seed")?;
+        if let Some(seed) = seed {
+            let seed = serde_json::to_string_pretty(&seed)?;
+            std::fs::write(folder.join("seed.json"), seed).context("writing the seed")?;
+        }
         let name = format!("{id}-edge");
         let redis_url = redis_through.map_or_else(|| redis.url(), |at| redis.url_through(&at));
         let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));

@@ -7,6 +7,7 @@ mod again;
 mod backup;
 mod copies;
 mod demo;
+mod downline;
 mod kills;
 mod lies;
 mod line;

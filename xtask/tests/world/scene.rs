@@ -90,7 +90,7 @@ impl Scene {
                 .collect(),
             currency: "EUR".to_owned(),
         };
-        let seed = sites[0].seed.clone();
+        let seed = sites[0].seed.clone().expect("these sites have one");
         let sandbox = Sandbox::new().unwrap();
         let world = World::start(sandbox, &programs, hub, sites).await.unwrap();
         let tokens = Tokens::sign_in(&world).await.unwrap();

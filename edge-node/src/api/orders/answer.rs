@@ -51,6 +51,18 @@ pub(in crate::api) struct LineAnswer {
     modifiers: Vec<ChosenAnswer>,
     note: Option<String>,
     station: String,
+    /// What one is made of, for a set; each part is made at its own station.
+    parts: Vec<PartAnswer>,
+}
+
+/// A part of a set.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(in crate::api) struct PartAnswer {
+    item: String,
+    name: String,
+    /// In one set.
+    quantity: u32,
+    station: String,
 }
 
 /// A chosen option.
@@ -68,6 +80,12 @@ impl LineAnswer {
             name: modifier.name.pick(languages).to_owned(),
             price: modifier.price,
         });
+        let parts = line.parts.into_iter().map(|part| PartAnswer {
+            item: part.item,
+            name: part.name.pick(languages).to_owned(),
+            quantity: part.quantity,
+            station: part.station,
+        });
         Self {
             line: line.line,
             item: line.item,
@@ -78,6 +96,7 @@ impl LineAnswer {
             modifiers: chosen.collect(),
             note: line.note,
             station: line.station,
+            parts: parts.collect(),
         }
     }
 }

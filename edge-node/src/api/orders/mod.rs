@@ -8,9 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{
-    Caller, Json, List, MaybeJson, Page, Path, Query, idempotency_key, languages,
-};
+use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, languages};
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
@@ -18,9 +16,9 @@ use sunakku_common::state::OrderState;
 pub(super) use answer::LineAnswer;
 pub(super) use place::*;
 
-use super::shared::{SITE, STAFF, by, fresh, illegal_transition, reason_text};
+use super::shared::{SITE, STAFF, fresh, illegal_transition, operation, reason_text};
 use crate::state::AppState;
-use crate::store::{Close, Operation, OrderFilter, OrderRecord, Step};
+use crate::store::{Close, OrderFilter, OrderRecord, Step};
 use answer::OrderAnswer;
 
 /// The body of a cancellation.
@@ -185,7 +183,7 @@ async fn close(
     close: Close,
 ) -> Result<Response, Problem> {
     let request = (close.next, id, &close.reason);
-    let operation = Operation::new(idempotency_key(headers)?, by(caller), &request);
+    let operation = operation(caller, headers, &request)?;
     match state.inner.store.close(&operation, id, &close).await? {
         Step::Made(order, freshness) => Ok(fresh(
             OrderAnswer::of(order, &languages(headers)),

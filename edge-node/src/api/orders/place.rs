@@ -3,8 +3,11 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use sunakku_common::business_day::business_day;
 use sunakku_common::claims::Role;
+use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Json, idempotency_key, languages};
 use sunakku_common::ids::OrderId;
 use sunakku_common::order::{OrderDetails, OrderRequest};
@@ -13,10 +16,16 @@ use sunakku_common::problem::Problem;
 use sunakku_common::sync::MAX_ORDER_BYTES;
 
 use super::answer::OrderAnswer;
-use crate::api::shared::{by, fresh};
+use crate::api::shared::{fresh, no_menu, operation};
+use crate::config::FullSlot;
+use crate::downline::Standing;
+use crate::kitchen::{slot_times, slot_until};
 use crate::metrics as names;
 use crate::state::AppState;
-use crate::store::{Freshness, NewOrder, Operation, Placing, StoreError};
+use crate::store::{Freshness, NewOrder, Operation, Placing, SlotClaim, StoreError, Used};
+
+/// How often an order is planned anew because others took the room first.
+const SLOT_TRIES: u32 = 100;
 
 /// Take an order: its stock, its number and its place in the log in one step, on disk before
 /// the answer.
@@ -26,10 +35,10 @@ use crate::store::{Freshness, NewOrder, Operation, Placing, StoreError};
     responses(
         (status = 201, body = OrderAnswer),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 409, description = "`out-of-stock` with `items`, or `price-changed` with `total`", body = Problem),
+        (status = 409, description = "`out-of-stock` with `items`, `price-changed` with `total`, `slot-full` with `next_at`, or `site-closed` with `opens_at`", body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, description = "`too-many-open-orders` of this device", body = Problem),
-        (status = 503, description = "`kitchen-full`, `log-full` or `store-unavailable`", body = Problem),
+        (status = 503, description = "`kitchen-full`, `log-full`, `no-menu` or `store-unavailable`", body = Problem),
     )
 )]
 pub(in crate::api) async fn place(
@@ -54,13 +63,13 @@ async fn place_order(
     request: Result<Json<OrderRequest>, Problem>,
 ) -> Result<Response, Problem> {
     caller.require(&[Role::Kiosk, Role::Manager])?;
-    let key = idempotency_key(headers)?.ok_or_else(|| {
-        Problem::bad_request(
+    if idempotency_key(headers)?.is_none() {
+        return Err(Problem::bad_request(
             "idempotency-key-missing",
             "Send an Idempotency-Key header, such as a UUID, and the same one when you try the \
              same order again.",
-        )
-    })?;
+        ));
+    }
     let Json(request) = request.map_err(|mut problem| {
         if problem.slug() == "invalid-body" {
             problem.kind = "urn:sunakku:problem:invalid-order".to_owned();
@@ -68,18 +77,27 @@ async fn place_order(
         }
         problem
     })?;
-    let operation = Operation::new(Some(key), by(caller), &("place", &request));
-    let (order, priced) = match new_order(state, &request) {
-        Ok(priced) => priced,
-        // The menu may have changed since the first try: what was taken then stays taken.
-        Err(problem) => return replay(state, &operation, headers).await?.ok_or(problem),
+    let operation = operation(caller, headers, &("place", &request))?;
+    let store = &state.inner.store;
+    let mut used = match state.inner.kitchen.has_limits() {
+        true => store.used_slots().await?,
+        false => Used::new(),
     };
-    let placing = state
-        .inner
-        .store
-        .place(&operation, &order)
-        .await
-        .inspect_err(count_mismatch)?;
+    let mut tries = 0;
+    let (priced, placing) = loop {
+        let (order, priced) = match new_order(state, &request, &used) {
+            Ok(priced) => priced,
+            // The menu may have changed since the first try: what was taken then stays taken.
+            Err(problem) => return replay(state, &operation, headers).await?.ok_or(problem),
+        };
+        let placing = store.place(&operation, &order).await;
+        match placing.inspect_err(count_mismatch)? {
+            // Others were quicker; each time one of them was served.
+            Placing::SlotsFull(now) if tries < SLOT_TRIES => used = now,
+            placing => break (priced, placing),
+        }
+        tries += 1;
+    };
     match placing {
         Placing::Placed {
             details,
@@ -106,12 +124,15 @@ async fn place_order(
              later.",
         )),
         Placing::TooManyOfDevice => Err(too_many_open()),
+        Placing::SlotsFull(_) => Err(Problem::unavailable(
+            "kitchen-busy",
+            "Too many orders come at the same moment. Nothing was ordered; send it again.",
+        )),
     }
 }
 
 fn too_many_open() -> Problem {
-    let mut problem = Problem::new(
-        StatusCode::TOO_MANY_REQUESTS,
+    let mut problem = Problem::too_many(
         "too-many-open-orders",
         "Too many orders of this device are still open. Nothing was ordered; try again when some \
          were handed over.",
@@ -165,6 +186,9 @@ fn count_refusal(problem: &Problem) {
         | "price-changed"
         | "log-full"
         | "kitchen-full"
+        | "site-closed"
+        | "no-menu"
+        | "slot-full"
         | "too-many-open-orders") => known.to_owned(),
         _ if problem.status >= 500 => "unavailable".to_owned(),
         _ => "invalid-order".to_owned(),
@@ -173,14 +197,27 @@ fn count_refusal(problem: &Problem) {
 }
 
 /// The order that a request asks for, priced by the menu.
-fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Priced), Problem> {
+fn new_order(
+    state: &AppState,
+    request: &OrderRequest,
+    used: &Used,
+) -> Result<(NewOrder, Priced), Problem> {
     let shared = &state.inner;
     let now = shared.store.now();
-    let (menu, site) = (&shared.menu, &shared.config.site);
-    let priced = request.price(&menu.menu, &menu.index, &shared.config.orders, now);
+    let (menu, site) = (shared.menus.current(), &shared.site);
+    if menu.is_none() {
+        return Err(no_menu());
+    }
+    let standing = site.standing(now);
+    if !standing.open {
+        return Err(site_closed(&standing));
+    }
+    let limits = &shared.config.orders;
+    let priced = request.price(&menu.menu, &menu.index, limits, now, site.time_zone());
     let priced = priced.map_err(explain)?;
-    let estimate = shared.kitchen.estimate(&priced.lines, now);
-    let day = business_day(now, site.time_zone, site.business_day_starts);
+    let timing = timing(state, request.pickup_at, &priced, used, now)?;
+    let starts = shared.config.site.business_day_starts;
+    let day = business_day(now, site.time_zone(), starts);
     let details = OrderDetails {
         id: OrderId::new(),
         channel: request.channel,
@@ -190,8 +227,8 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
         total: priced.total,
         currency: menu.menu.currency.clone(),
         placed_at: now,
-        pickup_at: request.pickup_at,
-        ready_estimate_at: request.pickup_at.unwrap_or(estimate).max(now),
+        pickup_at: timing.pickup_at,
+        ready_estimate_at: timing.ready_at.max(now),
         preparation_seconds: priced.preparation_seconds,
         business_day: day,
         menu_version: menu.menu.version,
@@ -204,13 +241,85 @@ fn new_order(state: &AppState, request: &OrderRequest) -> Result<(NewOrder, Pric
             what,
         }));
     }
-    let (claims, limits) = (priced.claims.clone(), shared.config.limits);
+    let (claims, limits) = (priced.claims.clone(), site.limits());
     let order = NewOrder {
         details,
         claims,
         limits,
+        slots: timing.claims,
     };
     Ok((order, priced))
+}
+
+fn site_closed(standing: &Standing) -> Problem {
+    let why = standing.reason.as_deref().unwrap_or("closed for now");
+    let when = match standing.opens_at {
+        Some(at) => format!("It opens again at {}.", timestamp(at)),
+        None => "Ask the site's staff when it opens again.".to_owned(),
+    };
+    let detail = format!("The site takes no orders ({why}). Nothing was ordered. {when}");
+    Problem::conflict("site-closed", detail).with("opens_at", json!(standing.opens_at))
+}
+
+/// When an order is made.
+struct Timing {
+    /// For when it is scheduled.
+    pickup_at: Option<DateTime<Utc>>,
+    ready_at: DateTime<Utc>,
+    claims: Vec<SlotClaim>,
+}
+
+/// When an order is made: as early as the kitchen's load allows or as it is wanted, or in the next
+/// slot in which its stations have room.
+fn timing(
+    state: &AppState,
+    pickup_at: Option<DateTime<Utc>>,
+    priced: &Priced,
+    used: &Used,
+    now: DateTime<Utc>,
+) -> Result<Timing, Problem> {
+    let kitchen = &state.inner.kitchen;
+    let estimate = kitchen.estimate(&priced.lines, now);
+    let ready_at = pickup_at.unwrap_or(estimate);
+    if !kitchen.has_limits() {
+        return Ok(Timing {
+            pickup_at,
+            ready_at,
+            claims: Vec::new(),
+        });
+    }
+    let plan = kitchen.plan(&priced.lines, used, now, ready_at);
+    let plan = plan.ok_or_else(|| slot_full(None))?;
+    let (begin, end) = slot_times(plan.slot);
+    let moved = slot_until(ready_at) < plan.slot;
+    if moved && pickup_at.is_some() && state.inner.config.kitchen.full_slot == FullSlot::Refuse {
+        return Err(slot_full(Some(end)));
+    }
+    let own = TimeDelta::seconds(i64::from(priced.preparation_seconds));
+    let ready_at = match pickup_at {
+        _ if !moved => ready_at,
+        Some(_) => end,
+        None => ready_at.max(begin + own),
+    };
+    Ok(Timing {
+        pickup_at: pickup_at.map(|_| ready_at),
+        ready_at,
+        claims: plan.claims,
+    })
+}
+
+fn slot_full(next_at: Option<DateTime<Utc>>) -> Problem {
+    let next = next_at.map(timestamp);
+    let detail = match &next {
+        Some(next) => format!(
+            "The kitchen has no room left at that time. Nothing was ordered; the next time that \
+             it has is {next}."
+        ),
+        None => "The kitchen has no room left for a day from that time on. Nothing was ordered; \
+                 choose another day."
+            .to_owned(),
+    };
+    Problem::conflict("slot-full", detail).with("next_at", next)
 }
 
 fn explain(fault: OrderFault) -> Problem {

@@ -1,8 +1,8 @@
 -- Ends an order: cancelled, rejected, collected or expired. What leaves before cooking gives
--- its stock back, once.
+-- its stock and its slots back, once.
 -- KEYS: 4 order hash, 5 open zset, 6 unrouted zset, 7 open tickets zset, 8 stock hash,
 --       9 suspended set, 10 open orders by device hash,
---       11 ready orders zset
+--       11 ready orders zset, 12 slots hash, 13 unseen tickets zset
 -- ARGV: 5 order id, 6 next state, 7 reason as JSON or null, 8 states it may leave, by commas
 -- Answers: ok, then the order hash flattened | missing | illegal, state.
 local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
@@ -12,8 +12,8 @@ local answer = settled()
 if answer then
     return answer
 end
-local state, taken, tickets, number =
-    unpack(redis.call('HMGET', order, 'state', 'taken', 'tickets', 'number'))
+local state, taken, tickets, number, slots =
+    unpack(redis.call('HMGET', order, 'state', 'taken', 'tickets', 'number', 'slots'))
 if not state then
     return { 'missing' }
 end
@@ -30,6 +30,13 @@ if state == 'placed' then
             table.insert(changes, stock_change(sku, units, on_hand, off))
         end
     end
+    for slot, work in string.gmatch(slots or '', '([^,=]+)=(%d+)') do
+        -- Slots that are over may have been forgotten.
+        if redis.call('HEXISTS', KEYS[12], slot) == 1
+            and redis.call('HINCRBY', KEYS[12], slot, '-' .. work) <= 0 then
+            redis.call('HDEL', KEYS[12], slot)
+        end
+    end
 end
 for ticket in string.gmatch(tickets or '', '[^,]+') do
     local field = 'ticket:' .. ticket
@@ -43,6 +50,7 @@ for ticket in string.gmatch(tickets or '', '[^,]+') do
         if not begun then
             redis.call('ZREM', KEYS[7], ticket)
         end
+        redis.call('ZREM', KEYS[13], ticket)
         tell_ticket('ticket.cancelled', id, number, ticket, station, 'cancelled', done,
             ',"reason":' .. ARGV[7] .. ',"needs_confirmation":' .. tostring(begun))
     end

@@ -1,6 +1,6 @@
 -- Shared by every script that changes facts; it is put in front of each.
 --
--- KEYS[1] meta    hash: epoch, seq, bytes, ...       KEYS[2] log   stream, entry id <seq>-0
+-- KEYS[1] meta    hash: epoch, seq, bytes, low:<SKU>, menu-low:<SKU>  KEYS[2] log   stream, entry id <seq>-0
 -- KEYS[3] idem    record of this operation's key, kept for ARGV[3] seconds
 -- ARGV[1] now     RFC 3339                           ARGV[2] print fingerprint of the request
 -- ARGV[4] by      JSON: who does it
@@ -36,7 +36,7 @@ end
 
 -- Fields of an order's hash that never change; those of a ticket by their last part.
 local FIXED = { id = true, number = true, place = true, details = true, by = true, taken = true,
-    placed_at = true, seq = true, tickets = true, device = true }
+    placed_at = true, seq = true, tickets = true, device = true, slots = true }
 local FIXED_OF_TICKET = { [''] = true, lines = true, station = true, place = true }
 
 local function is_fixed(field)
@@ -110,22 +110,44 @@ local function with_head(answer)
     return answer
 end
 
+-- The site's own low-stock mark of a SKU, or else the menu's; false without.
+local function low_mark(sku)
+    return redis.call('HGET', meta, 'low:' .. sku) or redis.call('HGET', meta, 'menu-low:' .. sku)
+end
+
 -- One entry of an event's `stock` list. SKUs are codes and need no escaping.
 local function stock_change(sku, delta, on_hand, suspended)
+    local mark = low_mark(sku)
     return '{"sku":"' .. sku .. '","delta":' .. delta .. ',"on_hand":' .. (on_hand or 'null')
-        .. ',"suspended":' .. (suspended and 'true' or 'false') .. '}'
+        .. ',"suspended":' .. (suspended and 'true' or 'false')
+        .. (mark and ',"low_mark":' .. mark or '') .. '}'
 end
 
--- Tells what became of a ticket; `done` are its made lines by commas, `more` is further members of
--- the body as JSON.
+-- Notes that a cook has seen a ticket of the order in KEYS[4], and that nobody waits for it any
+-- more (`unseen` zset).
+local function see_ticket(unseen, id)
+    redis.call('HSETNX', KEYS[4], 'ticket:' .. id .. ':acknowledged_at', now)
+    redis.call('ZREM', unseen, id)
+end
+
+-- Tells what became of a ticket of the order in KEYS[4]; `done` are its made lines by commas,
+-- `more` is further members of the body as JSON.
 local function tell_ticket(kind, order, number, id, station, state, done, more)
+    local seen = redis.call('HGET', KEYS[4], 'ticket:' .. id .. ':acknowledged_at')
     append(kind, '{"ticket":"' .. id .. '","order":"' .. order .. '","number":' .. number
         .. ',"station":"' .. station .. '","state":"' .. state .. '","done_lines":[' .. done
-        .. '],"by":' .. by .. (more or '') .. '}')
+        .. '],"acknowledged_at":' .. (seen and '"' .. seen .. '"' or 'null') .. ',"by":' .. by
+        .. (more or '') .. '}')
 end
 
--- Moves an order to another state and tells it; `more` is further members of the body as JSON.
-local function move_order(order, state, more)
+-- Moves an order to another state and tells it; `more` is further members of the body as JSON,
+-- `cause` what led to it if that is not what led to all of the operation.
+local function move_order(order, state, more, cause)
+    local by = by
+    if cause then
+        -- No text in it can look like this, because quotes in texts are escaped.
+        by = string.gsub(by, '"cause":"[^"]*"', '"cause":"' .. cause .. '"')
+    end
     local id, number = unpack(redis.call('HMGET', order, 'id', 'number'))
     redis.call('HSET', order, 'state', state, state .. '_at', now)
     append('order.' .. state, '{"order":"' .. id .. '","number":' .. number .. ',"state":"'

@@ -1,9 +1,10 @@
 -- Changes what is at hand of one SKU.
 -- KEYS: 4 stock hash, 5 suspended set, 6 suspensions zset
--- ARGV: 5 SKU, 6 operation (adjust, set, uncount, suspend, resume, resume-due), 7 units,
+-- ARGV: 5 SKU, 6 operation (adjust, set, uncount, suspend, resume, resume-due, mark),
+--       7 units (mark: '' for no mark),
 --       8 reason as JSON or null, 9 until when (ms; for suspend: '' for no end; for resume-due)
--- Answers: ok, on hand ('' uncounted), suspended (0/1), until (ms or '') | uncounted
---          | negative, on hand | changed (resume-due alone: it was suspended anew, or resumed).
+-- Answers: ok, on hand ('' uncounted), suspended (0/1), until (ms or ''), low mark ('' none)
+--          | uncounted | negative, on hand | changed (resume-due alone: it was suspended anew, or resumed).
 local stock, suspended, suspensions = KEYS[4], KEYS[5], KEYS[6]
 local sku, operation, units = ARGV[5], ARGV[6], ARGV[7]
 
@@ -35,6 +36,13 @@ elseif operation == 'suspend' then
         redis.call('ZADD', suspensions, ARGV[9], sku)
     end
     kind = 'stock.suspended'
+elseif operation == 'mark' then
+    if units == '' then
+        redis.call('HDEL', meta, 'low:' .. sku)
+    else
+        redis.call('HSET', meta, 'low:' .. sku, units)
+    end
+    kind = 'stock.marked'
 else
     if operation == 'resume-due' and redis.call('ZSCORE', suspensions, sku) ~= ARGV[9] then
         return { 'changed' }
@@ -47,4 +55,5 @@ local on_hand = redis.call('HGET', stock, sku)
 local off = redis.call('SISMEMBER', suspended, sku)
 append(kind, '{"stock":[' .. stock_change(sku, delta, on_hand, off == 1) .. '],"by":' .. by
     .. ',"reason":' .. ARGV[8] .. '}')
-return remember({ 'ok', on_hand or '', tostring(off), redis.call('ZSCORE', suspensions, sku) or '' })
+return remember({ 'ok', on_hand or '', tostring(off),
+    redis.call('ZSCORE', suspensions, sku) or '', low_mark(sku) or '' })

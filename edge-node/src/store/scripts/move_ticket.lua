@@ -1,5 +1,5 @@
 -- Moves a ticket, and its order along with it.
--- KEYS: 4 order hash, 5 open tickets zset, 6 ready orders zset
+-- KEYS: 4 order hash, 5 open tickets zset, 6 ready orders zset, 7 unseen tickets zset
 -- ARGV: 5 ticket id, 6 operation (start, bump, line, recall), 7 line (counts from 1; for line),
 --       8 now (ms), 9 reason as JSON or null
 -- Answers: ok, then the order hash flattened | missing | illegal, state, why.
@@ -70,11 +70,12 @@ if next_state == 'done' then
 else
     redis.call('ZADD', open, place, id)
 end
+see_ticket(KEYS[7], id)
 tell_ticket(kind, order_id, number, id, station, next_state, done_text,
     ',"reason":' .. ARGV[9])
 
 if order_state == 'placed' or operation == 'recall' and order_state == 'ready' then
-    move_order(order, 'preparing')
+    move_order(order, 'preparing', nil, 'ticket')
     redis.call('ZREM', KEYS[6], order_id)
 end
 if next_state == 'done' then
@@ -85,7 +86,7 @@ if next_state == 'done' then
         end
     end
     if all_done then
-        move_order(order, 'ready')
+        move_order(order, 'ready', nil, 'ticket')
         redis.call('ZADD', KEYS[6], ARGV[8], order_id)
     end
 end

@@ -1,13 +1,16 @@
 -- Takes an order: all of its stock or none, its pickup number, its record, its event.
 -- KEYS: 4 order hash, 5 open zset, 6 orders zset, 7 unrouted zset, 8 stock hash,
---       9 suspended set, 10 numbers counter of the business day, 11 open orders by device hash
+--       9 suspended set, 10 numbers counter of the business day, 11 open orders by device hash,
+--       12 slots hash
 -- ARGV: 5 order id, 6 details JSON, 7 key as JSON, 8 log budget bytes, 9 record's life seconds,
 --       10 last number of the day that the caller knows, 11 when the kitchen has to begin (ms),
 --       12 open orders at most, 13 device or '', 14 open orders of one device at most,
---       15.. pairs of SKU and units
--- Answers: ok, order id, number | log-full | too-many | too-many-of-device | short, then SKU,
--- on hand ('' uncounted), suspended (0/1) of every SKU that the order claims.
--- Invariants: no count goes below zero; a refused order changes nothing, its key stays free.
+--       15 slots that its work takes, 16.. field, seconds and capacity of each, then pairs of SKU
+--       and units
+-- Answers: ok, order id, number | log-full | too-many | too-many-of-device | slots-full, then the
+-- slots hash flattened | short, then SKU, on hand ('' uncounted), suspended (0/1) of every SKU
+-- that the order claims.
+-- Invariants: no count goes below zero; no slot is given more than its capacity; a refused order changes nothing, its key stays free.
 local order, stock, suspended = KEYS[4], KEYS[8], KEYS[9]
 local id, details = ARGV[5], ARGV[6]
 
@@ -27,10 +30,26 @@ if device ~= '' and tonumber(redis.call('HGET', KEYS[11], device) or 0) >= tonum
     return { 'too-many-of-device' }
 end
 
-local changes, taken = claim(stock, suspended, ARGV, 15)
+local last_slot = 15 + 3 * tonumber(ARGV[15])
+for i = 16, last_slot, 3 do
+    local used = tonumber(redis.call('HGET', KEYS[12], ARGV[i]) or 0)
+    if used + tonumber(ARGV[i + 1]) > tonumber(ARGV[i + 2]) then
+        local slots = redis.call('HGETALL', KEYS[12])
+        table.insert(slots, 1, 'slots-full')
+        return slots
+    end
+end
+
+local changes, taken = claim(stock, suspended, ARGV, last_slot + 1)
 if not changes then
     table.insert(taken, 1, 'short')
     return taken
+end
+
+local slots = {}
+for i = 16, last_slot, 3 do
+    redis.call('HINCRBY', KEYS[12], ARGV[i], ARGV[i + 1])
+    table.insert(slots, ARGV[i] .. '=' .. ARGV[i + 1])
 end
 
 local number = redis.call('INCR', KEYS[10])
@@ -42,6 +61,9 @@ redis.call('EXPIRE', KEYS[10], ARGV[9])
 local place = redis.call('HINCRBY', meta, 'orders', 1)
 redis.call('HSET', order, 'id', id, 'number', number, 'state', 'placed', 'place', place,
     'details', details, 'by', by, 'taken', taken, 'placed_at', now)
+if #slots > 0 then
+    redis.call('HSET', order, 'slots', table.concat(slots, ','))
+end
 if device ~= '' then
     redis.call('HSET', order, 'device', device)
     redis.call('HINCRBY', KEYS[11], device, 1)

@@ -28,7 +28,8 @@ if kind == 'route' then
             table.insert(now_taken, 1, 'short')
             return now_taken
         end
-        redis.call('HDEL', order, 'reason', 'rejected_at')
+        -- Its slots went to others; the kitchen gets it at once.
+        redis.call('HDEL', order, 'reason', 'rejected_at', 'slots')
         -- It keeps its place and the time at which it was placed.
         redis.call('HSET', order, 'state', 'placed', 'taken', now_taken)
         redis.call('ZADD', KEYS[8], place, id)

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use sunakku_common::event::{OrderMoved, OrderPlaced, StockChange};
-use sunakku_common::ids::{Epoch, OrderId, SiteId};
+use sunakku_common::event::{
+    CommandSettled, MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange,
+};
+use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::money::Minor;
 use sunakku_common::state::OrderState;
 
@@ -102,6 +104,11 @@ pub(super) struct Fold {
     pub(super) stock: BTreeMap<StockKey, usize>,
     pub(super) movements: Vec<Movement>,
     pub(super) sales: BTreeMap<SalesKey, Sold>,
+    /// The last that each site told of its menu, with the edge's time.
+    pub(super) activated: BTreeMap<SiteId, (MenuActivated, Option<DateTime<Utc>>)>,
+    pub(super) refused: BTreeMap<SiteId, (MenuRefused, Option<DateTime<Utc>>)>,
+    /// What each site told first of a command.
+    pub(super) commands: BTreeMap<(SiteId, CommandId), CommandSettled>,
 }
 
 /// Whether an order in this state counts as sold.
@@ -123,6 +130,21 @@ impl Fold {
         let step = match fact.what {
             What::Placed(placed) => self.place(entry, placed)?,
             What::Moved(moved) => self.step(entry, moved)?,
+            What::MenuActivated(menu) => {
+                let at = within_calendar(entry.event.at);
+                self.activated.insert(entry.site.clone(), (menu, at));
+                Step::Usual
+            }
+            What::MenuRefused(menu) => {
+                let at = within_calendar(entry.event.at);
+                self.refused.insert(entry.site.clone(), (menu, at));
+                Step::Usual
+            }
+            What::CommandSettled(settled) => {
+                let key = (entry.site.clone(), settled.command);
+                self.commands.entry(key).or_insert(settled);
+                Step::Usual
+            }
             What::Other => Step::Usual,
         };
         for change in fact.stock {

@@ -21,7 +21,10 @@ pub(super) async fn orders(
         let order = match &fact.what {
             What::Placed(placed) => placed.order,
             What::Moved(moved) => moved.order,
-            What::Other => return None,
+            What::MenuActivated(_)
+            | What::MenuRefused(_)
+            | What::CommandSettled(_)
+            | What::Other => return None,
         };
         Some((entry.site.clone(), order))
     };

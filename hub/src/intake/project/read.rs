@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::Value;
-use sunakku_common::event::{Event, OrderMoved, OrderPlaced, StockChange, StockMoved, kind};
+use sunakku_common::event::{
+    CommandSettled, Event, MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange,
+    StockMoved, kind,
+};
 use sunakku_common::ids::{OrderId, check_code};
 use sunakku_common::money::Minor;
 use sunakku_common::order::OrderLine;
@@ -14,6 +17,8 @@ use sunakku_common::state::OrderState;
 
 /// The dearest order or line that is believed, minor units: keeps every sum far from overflow.
 const MAX_AMOUNT: Minor = 1_000_000_000_000;
+/// Characters of a menu's hash; SHA-256 in hexadecimal has 64.
+const MAX_HASH: usize = 128;
 
 /// What an event says that is projected.
 #[derive(Debug)]
@@ -29,6 +34,9 @@ pub(super) struct Fact {
 pub(super) enum What {
     Placed(Box<OrderPlaced>),
     Moved(OrderMoved),
+    MenuActivated(MenuActivated),
+    MenuRefused(MenuRefused),
+    CommandSettled(CommandSettled),
     /// Nothing that is projected; also every kind that is not known here.
     Other,
 }
@@ -61,11 +69,43 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
                 order,
             })
         }
-        kind::STOCK_ADJUSTED | kind::STOCK_SUSPENDED | kind::STOCK_RESUMED => {
+        kind::STOCK_ADJUSTED | kind::STOCK_SUSPENDED | kind::STOCK_RESUMED | kind::STOCK_MARKED => {
             let body: StockMoved = parse(&body)?;
             Ok(Fact {
                 what: What::Other,
                 stock: check_stock(body.stock)?,
+                order,
+            })
+        }
+        kind::MENU_ACTIVATED => {
+            let body: MenuActivated = parse(&body)?;
+            check_menu(body.version, body.menu.as_deref())?;
+            if body.hash.as_ref().is_some_and(|hash| hash.len() > MAX_HASH) {
+                return Err("its hash is too long".to_owned());
+            }
+            Ok(Fact {
+                what: What::MenuActivated(body),
+                stock: Vec::new(),
+                order,
+            })
+        }
+        kind::MENU_REFUSED => {
+            let body: MenuRefused = parse(&body)?;
+            check_menu(body.version, body.menu.as_deref())?;
+            Ok(Fact {
+                what: What::MenuRefused(body),
+                stock: Vec::new(),
+                order,
+            })
+        }
+        kind::COMMAND_APPLIED | kind::COMMAND_REFUSED => {
+            let body: CommandSettled = parse(&body)?;
+            if body.reason.is_some() != (event.kind == kind::COMMAND_REFUSED) {
+                return Err("its body does not say what its kind says".to_owned());
+            }
+            Ok(Fact {
+                what: What::CommandSettled(body),
+                stock: Vec::new(),
                 order,
             })
         }
@@ -150,6 +190,12 @@ pub(in crate::intake) fn clean(text: &str) -> String {
 /// The time, if a calendar of four-digit years has it.
 pub(in crate::intake) fn within_calendar(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (1..=9_999).contains(&at.year()).then_some(at)
+}
+
+fn check_menu(version: u64, menu: Option<&str>) -> Result<(), String> {
+    i64::try_from(version).map_err(|_| format!("{version} is no version of a menu"))?;
+    menu.map_or(Ok(()), check_code)
+        .map_err(|error| format!("its menu: {error}"))
 }
 
 fn check_stock(stock: Vec<StockChange>) -> Result<Vec<StockChange>, String> {

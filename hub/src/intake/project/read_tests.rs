@@ -99,6 +99,14 @@ fn a_body_that_is_no_body_of_its_kind_is_told() {
 
 #[test]
 fn a_kind_that_is_not_known_is_passed_over_but_for_its_stock() {
+    let ticket = r#"{"ticket": "01890a5d-ac96-774b-bcce-b302099a8058", "state": "waiting",
+                     "order": "01890a5d-ac96-774b-bcce-b302099a8057", "number": 1,
+                     "station": "grill", "done_lines": [], "acknowledged_at": null,
+                     "by": {"actor": "timer"}}"#;
+    for kind in [kind::TICKET_ACKNOWLEDGED, kind::TICKET_ESCALATED] {
+        let fact = read(&event(kind, ticket)).expect("kept");
+        assert!(matches!(fact.what, What::Other) && fact.order.is_some());
+    }
     for body in ["null", "[]", "{}", r#"{"stock": 7}"#] {
         let fact = read(&event("new.kind", body)).expect("kept");
         assert!(

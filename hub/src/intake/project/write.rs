@@ -1,9 +1,12 @@
 //! Writes what a run of events changes: one statement per table and kind of change.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use sunakku_common::event::OrderPlaced;
-use sunakku_common::ids::{Epoch, OrderId, SiteId};
+use sunakku_common::event::{CommandSettled, MenuActivated, MenuRefused, OrderPlaced};
+use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::order::OrderLine;
 
 use super::fold::{Fold, Movement, Order, OrderKey, SalesKey, Sold};
@@ -35,6 +38,15 @@ pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<()
         .collect();
     if !sales.is_empty() {
         add_sales(connection, &sales).await?;
+    }
+    if !fold.activated.is_empty() {
+        note_activated(connection, &fold.activated).await?;
+    }
+    if !fold.commands.is_empty() {
+        settle_commands(connection, &fold.commands).await?;
+    }
+    if !fold.refused.is_empty() {
+        note_refused(connection, &fold.refused).await?;
     }
     Ok(())
 }
@@ -235,6 +247,88 @@ async fn add_sales(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+async fn note_activated(
+    connection: &mut PgConnection,
+    told: &BTreeMap<SiteId, (MenuActivated, Option<DateTime<Utc>>)>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = told.iter().collect();
+    sqlx::query(
+        "insert into site_menu (site_id, menu_id, version, hash, since)
+         select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
+         on conflict (site_id) do update set
+             menu_id = excluded.menu_id, version = excluded.version, hash = excluded.hash,
+             since = excluded.since",
+    )
+    .bind(column(&rows, |(site, _)| site.as_str()))
+    .bind(column(&rows, |(_, (menu, _))| menu.menu.as_deref()))
+    .bind(column(&rows, |(_, (menu, _))| version(menu.version)))
+    .bind(column(&rows, |(_, (menu, _))| menu.hash.as_deref()))
+    .bind(column(&rows, |(_, (_, at))| *at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn note_refused(
+    connection: &mut PgConnection,
+    told: &BTreeMap<SiteId, (MenuRefused, Option<DateTime<Utc>>)>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = told.iter().collect();
+    sqlx::query(
+        "insert into site_menu (site_id, refused_menu_id, refused_version, refused_reason,
+                                refused_at)
+         select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[])
+         on conflict (site_id) do update set
+             refused_menu_id = excluded.refused_menu_id,
+             refused_version = excluded.refused_version,
+             refused_reason = excluded.refused_reason, refused_at = excluded.refused_at",
+    )
+    .bind(column(&rows, |(site, _)| site.as_str()))
+    .bind(column(&rows, |(_, (menu, _))| menu.menu.as_deref()))
+    .bind(column(&rows, |(_, (menu, _))| version(menu.version)))
+    .bind(column(&rows, |(_, (menu, _))| menu.reason.as_str()))
+    .bind(column(&rows, |(_, (_, at))| *at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A command that was given up here as expired may have been applied in time; what a site has
+/// told of one stands.
+async fn settle_commands(
+    connection: &mut PgConnection,
+    told: &BTreeMap<(SiteId, CommandId), CommandSettled>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = told.iter().collect();
+    let state = |settled: &CommandSettled| match settled.reason.as_deref() {
+        None => "applied",
+        Some("expired") => "expired",
+        Some(_) => "refused",
+    };
+    let settled = sqlx::query(
+        "update command c set state = u.state, reason = u.reason, detail = u.detail,
+                settled_at = now(), delivered_at = coalesce(c.delivered_at, now())
+         from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+                  as u (site_id, command_id, state, reason, detail)
+         where c.site_id = u.site_id and c.command_id = u.command_id
+           and c.state not in ('applied', 'refused')",
+    )
+    .bind(column(&rows, |((site, _), _)| site.as_str()))
+    .bind(column(&rows, |((_, command), _)| command.0))
+    .bind(column(&rows, |(_, settled)| state(settled)))
+    .bind(column(&rows, |(_, settled)| settled.reason.as_deref()))
+    .bind(column(&rows, |(_, settled)| settled.detail.as_deref()))
+    .execute(connection)
+    .await?;
+    tracing::debug!(settled = settled.rows_affected(), "commands were reported");
+    Ok(())
+}
+
+/// Checked when the event was read.
+fn version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
 }
 
 /// Checked when the event was read.

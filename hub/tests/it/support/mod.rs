@@ -1,9 +1,11 @@
 //! What the tests share: servers, hubs, and sites that speak the append protocol.
 
+mod admin;
 mod hub;
 mod log;
 mod servers;
 
+pub(crate) use self::admin::Admin;
 pub(crate) use self::hub::Hub;
 pub(crate) use self::log::{Log, order_id, placed, refused_as};
 pub(crate) use self::servers::World;

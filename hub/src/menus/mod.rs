@@ -1,0 +1,17 @@
+//! Menus: drafts that admins change, versions that are published of them, and which of these
+//! each site is to run. Truth is in Postgres; what goes down to the sites is made from
+//! [`wanted`].
+//!
+//! [`content`], [`diff`], [`schedule`], [`rollout`], [`table`] and [`file`] are without IO; [`draft`],
+//! [`versions`] and [`wanted`] are the SQL.
+
+pub mod command;
+pub mod content;
+pub mod diff;
+pub(crate) mod draft;
+pub mod file;
+pub mod rollout;
+pub mod schedule;
+pub mod table;
+pub(crate) mod versions;
+pub mod wanted;
