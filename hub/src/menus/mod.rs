@@ -2,8 +2,8 @@
 //! each site is to run. Truth is in Postgres; what goes down to the sites is made from
 //! [`wanted`].
 //!
-//! [`content`], [`diff`], [`schedule`], [`rollout`], [`table`] and [`file`] are without IO; [`draft`],
-//! [`versions`] and [`wanted`] are the SQL.
+//! `content`, `diff`, `schedule`, `rollout`, `table` and `file` are without IO; `draft`,
+//! `versions` and `wanted` are the SQL.
 
 pub mod command;
 pub mod content;

@@ -12,7 +12,7 @@ use super::{COLUMNS, TEXTS, escape};
 type Row = BTreeMap<String, String>;
 
 /// The content as CSV. A content that has faults may hold what a table cannot say; compare what
-/// [`super::read`] makes of it.
+/// [`super::read()`] makes of it.
 ///
 /// # Errors
 /// Never, as it writes into memory.
