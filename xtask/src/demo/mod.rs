@@ -72,6 +72,7 @@ pub async fn run(options: Options) -> Result<bool> {
         ended = interrupted() => { ended?; bail!("interrupted before all was up") }
     };
     let tokens = Tokens::sign_in(&world).await?;
+    head_office::open(&world, &tokens, &seed).await?;
     let mut pages = Pages::default();
     let mut write_state = async || match &options.state {
         Some(path) => {
@@ -81,7 +82,6 @@ pub async fn run(options: Options) -> Result<bool> {
         None => Ok(()),
     };
     write_state().await?;
-    head_office::open(&world, &tokens, &seed).await?;
     let head = report::welcome(&world)?;
     let supervise = world.supervise(async || {
         if let Err(error) = write_state().await {
