@@ -243,7 +243,7 @@ async fn what_is_not_there_is_not_found_and_what_cannot_be_asked_is_said() {
         (Method::DELETE, "/v1/orders"),
         (Method::PUT, "/v1/orders"),
         (Method::PATCH, "/v1/menu"),
-        (Method::GET, "/v1/session"),
+        (Method::DELETE, "/v1/session"),
     ] {
         let answer = test
             .manager
