@@ -10,11 +10,14 @@ import { change, loadStock, LOW, stock, thing } from './state.js';
 const SHORT = 8;
 
 /** @param {any} row */
+const isShort = (row) => row.on_hand !== null && row.on_hand <= (row.low_mark ?? LOW);
+
+/** @param {any} row */
 function state(row) {
   if (row.suspended) return ['bad', 'ban', row.suspended_until ? `${t('off-sale')}, ${clock(row.suspended_until, session.value?.site.time_zone ?? 'UTC')}` : t('off-sale')];
   if (row.on_hand === null) return ['idle', 'check', t('uncounted')];
   if (row.on_hand <= 0) return ['bad', 'ban', t('sold-out')];
-  return row.on_hand <= LOW ? ['warn', 'hourglass', t('low')] : ['ok', 'check', t('fine')];
+  return isShort(row) ? ['warn', 'hourglass', t('low')] : ['ok', 'check', t('fine')];
 }
 
 /** Shortest first, what is not counted last. @param {any} row */
@@ -24,7 +27,7 @@ const urgency = (row) => (row.suspended ? -1 : row.on_hand ?? 1e9);
 export function StockCard({ short = false }) {
   const [counting, setCounting] = useState(false);
   const [onlyLow, setOnlyLow] = useState(false);
-  const isLow = (/** @type {any} */ row) => row.suspended || (row.on_hand !== null && row.on_hand <= LOW);
+  const isLow = (/** @type {any} */ row) => row.suspended || isShort(row);
   const sorted = stock.value.toSorted((a, b) => urgency(a) - urgency(b) || a.sku.localeCompare(b.sku));
   const rows = sorted.filter((row) => !onlyLow || isLow(row)).slice(0, short ? SHORT : undefined);
   return html`<section class="card" id="stock"><header><h2>${t('stock')}</h2><span class="sub">${t('stock.sub')}</span><div class="end">
