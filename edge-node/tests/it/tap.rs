@@ -141,7 +141,9 @@ async fn carry(near: TcpStream, far: TcpStream, flow: Flow) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = near_in.read(&mut buffer).await {
             match flow.stops_at(&buffer[..length]) {
-                Some(Side::Before) => return std::future::pending().await,
+                // An edge that lives on sees its connection end: one that is silent for ever would
+                // be another fault than the one that is asked for.
+                Some(Side::Before) => return flow.until_open().await,
                 Some(Side::After) | None => {}
             }
             if far_out.write_all(&buffer[..length]).await.is_err() {
