@@ -8,7 +8,7 @@ use super::program::Program;
 use super::site::SiteOptions;
 use super::{Client, people};
 use crate::harness::{
-    Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, TcpProxy,
+    Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, Spec, TcpProxy,
 };
 
 /// What a hub is started with.
@@ -73,7 +73,7 @@ impl Hub {
             NatsServer::start_hub(sandbox, nats_options),
         )?;
         let line = TcpProxy::start(nats.leaf_address()?).await?;
-        let program = Program::start(sandbox, "hub", &binaries.hub, &data, |address| {
+        let program = Program::start(sandbox, Spec::new("hub", &binaries.hub), &data, |address| {
             config(address, &postgres.url(), &nats.url())
         })?;
         program.wait_ready().await?;
@@ -164,13 +164,10 @@ impl Hub {
     /// Starts another hub beside this one, on the same servers, and waits until it is ready.
     pub async fn replica(&self, sandbox: &Sandbox, binaries: &Binaries) -> Result<Replica> {
         let (postgres, nats) = (self.postgres.url(), self.nats.url());
-        let program = Program::start(
-            sandbox,
-            "hub-replica",
-            &binaries.hub,
-            &self.data,
-            |address| config(address, &postgres, &nats),
-        )?;
+        let spec = Spec::new("hub-replica", &binaries.hub);
+        let program = Program::start(sandbox, spec, &self.data, |address| {
+            config(address, &postgres, &nats)
+        })?;
         program.wait_ready().await?;
         Ok(Replica { program })
     }

@@ -9,7 +9,8 @@ use sunakku_common::menu::Seed;
 use super::program::Program;
 use super::{Client, people};
 use crate::harness::{
-    Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats,
+    Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats, Spec,
+    WallClock,
 };
 
 /// What a site is started with.
@@ -29,6 +30,8 @@ pub struct SiteOptions {
     pub redis_through: Option<String>,
     /// The same for its nats-server.
     pub nats_through: Option<String>,
+    /// The clock of its edge; the machine's when absent.
+    pub clock: Option<WallClock>,
 }
 
 impl SiteOptions {
@@ -43,6 +46,7 @@ impl SiteOptions {
             redis_args,
             redis_through: None,
             nats_through: None,
+            clock: None,
         }
     }
 
@@ -96,6 +100,7 @@ impl Site {
             redis_args,
             redis_through,
             nats_through,
+            clock,
         } = options;
         let data = sandbox.folder(&id)?;
         let folder = sandbox.folder(format!("{id}/edge"))?;
@@ -121,7 +126,12 @@ impl Site {
         let name = format!("{id}-edge");
         let redis_url = redis_through.map_or_else(|| redis.url(), |at| redis.url_through(&at));
         let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));
-        let program = Program::start(sandbox, &name, &binaries.edge, &folder, |address| {
+        let spec = Spec::new(&name, &binaries.edge);
+        let spec = match &clock {
+            Some(clock) => clock.govern(spec),
+            None => spec,
+        };
+        let program = Program::start(sandbox, spec, &folder, |address| {
             let mut config = config(&id, address, &redis_url, &nats_url)?;
             merge(&mut config, edge);
             Ok(config)
