@@ -3,7 +3,7 @@
 
 pub mod audit;
 pub mod guests;
-mod head_office;
+pub(crate) mod head_office;
 pub mod options;
 mod pages;
 pub mod plan;

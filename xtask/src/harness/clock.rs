@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Spec;
 
@@ -35,17 +35,28 @@ impl WallClock {
         self.write(&moment.format("%Y-%m-%d %H:%M:%S").to_string())
     }
 
+    /// Lets it run this far ahead of the machine's (behind, if negative).
+    pub fn run_ahead(&self, by: TimeDelta) -> Result<()> {
+        self.write(&format!("{:+}", by.num_seconds()))
+    }
+
+    /// Whether this machine has libfaketime.
+    pub fn is_there() -> bool {
+        library().is_some()
+    }
+
     /// The program of `spec`, by this clock.
     pub(crate) fn govern(&self, spec: Spec) -> Spec {
         spec.env("LD_PRELOAD", &self.library)
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
-            .env("FAKETIME_NO_CACHE", "1")
+            // The file is read once a second, not at every look at the clock.
+            .env("FAKETIME_CACHE_DURATION", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .env("TZ", "UTC")
     }
 
     fn write(&self, text: &str) -> Result<()> {
-        // Replaced in one step: it is read at every look at the clock.
+        // Replaced in one step: it may just be read.
         let new = self.file.with_extension("new");
         fs::write(&new, text).context("writing the clock's file")?;
         fs::rename(&new, &self.file).context("putting the clock's file in place")

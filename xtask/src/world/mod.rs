@@ -56,14 +56,19 @@ impl World {
     /// told whenever process ids have changed.
     pub async fn supervise(&self, mut restarted: impl AsyncFnMut()) {
         loop {
-            let mut any = self.hub.revive().await;
-            for site in &self.sites {
-                any |= site.revive().await;
-            }
-            if any {
+            if self.revive().await {
                 restarted().await;
             }
             sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// Starts again whatever has died; whether anything had.
+    pub async fn revive(&self) -> bool {
+        let mut any = self.hub.revive().await;
+        for site in &self.sites {
+            any |= site.revive().await;
+        }
+        any
     }
 }
