@@ -1,6 +1,7 @@
 // The kiosk: a guest orders, and the order is placed once.
 import { fit } from '../shared/fit.js';
 import { keypad } from '../shared/keypad.js';
+import { hearCalls } from '../shared/calls.js';
 import { busy, follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
 import { say } from '../shared/sound.js';
@@ -20,6 +21,8 @@ speak(settings.value.language);
 
 /** Menu and stock are asked for at most this often, milliseconds. */
 const MENU_EVERY_MS = 400;
+/** And at least this often, because what is offered depends on the time of the day, milliseconds. */
+const MENU_LEAST_MS = 30_000;
 /** Without its edge for so long the kiosk sends guests to the counter, milliseconds. */
 const BREAK_AFTER_MS = 20_000;
 /** After that an order is kept for so long, milliseconds. */
@@ -97,7 +100,7 @@ effect(() => {
   if (link) {
     link.wake();
   } else {
-    link = follow({ topics: 'stock,menu', onFrame: refresh, onSignedOut: signedOut });
+    link = follow({ topics: 'stock,menu,calls', onFrame: (frame) => { hearCalls(frame); refresh(); }, onSignedOut: signedOut });
     // Also without the live connection there is a menu.
     refresh();
   }
@@ -128,6 +131,7 @@ document.addEventListener('focusin', (event) => {
   say((event.target.getAttribute('aria-label') ?? event.target.textContent ?? '') + state, language.value);
 });
 effect(() => { if (!settings.value.aloud && 'speechSynthesis' in window) speechSynthesis.cancel(); });
+setInterval(() => { if (session.value) refresh(); }, MENU_LEAST_MS);
 setInterval(() => { now.value = Date.now(); }, 500);
 busy.value = () => view.value !== 'attract' || lines.value.length > 0;
 fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });

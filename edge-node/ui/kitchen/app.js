@@ -2,6 +2,7 @@
 import { call } from '../shared/api.js';
 import { clock } from '../shared/format.js';
 import { fit } from '../shared/fit.js';
+import { answer, calls, hearCalls } from '../shared/calls.js';
 import { busy, follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
 import { chime, locked, unlock } from '../shared/sound.js';
@@ -9,6 +10,7 @@ import { kept } from '../shared/store.js';
 import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef } from '../shared/ui.js';
 import { language, learn, speak, t } from '../shared/words.js';
 import { bump, bumpNextLine, drain, recall, start } from './acts.js';
+import { see, visible } from './seen.js';
 import { loadStock, Side, TakeOff } from './side.js';
 import { bumped, counts, fetchTicket, hearTicket, hub, leaving, menu, mine, muted, now, open, page, pages, queue, selected, slots, SLOTS, station, stations, stock, tick, tickets, toast } from './state.js';
 import { label, Ticket } from './ticket.js';
@@ -24,6 +26,8 @@ const COUNTS_EVERY_MS = 400;
 const TELL_EVERY_MS = 5_000;
 /** Each station has a tone of its own, Hz. */
 const TONES = [[660, 880], [523, 784], [587, 740], [698, 932], [494, 659], [784, 988]];
+/** Of a guest who calls, Hz. */
+const BELL = [1047, 1319, 1047, 1319];
 
 /** What lies over the tickets. */
 const dialog = signal(/** @type {null | 'off' | 'recall' | {ticket: string}} */ (null));
@@ -63,7 +67,9 @@ function announce(ticket) {
 }
 
 /** @param {import('../shared/live.js').Frame} frame */
-function hear({ type, at, data }) {
+function hear(frame) {
+  const { type, at, data } = frame;
+  if (hearCalls(frame) && !muted.value) chime(BELL);
   if (type === 'snapshot') {
     const rows = data.tickets.filter((/** @type {any} */ row) => row.state === 'waiting' || row.state === 'cooking' || row.needs_confirmation);
     tickets.value = new Map(rows.map((/** @type {any} */ row) => [row.id, row]));
@@ -117,6 +123,15 @@ function pick(name) {
   loadCounts();
 }
 
+/** Guests who ask for somebody, until somebody has seen to it. */
+function Calls() {
+  const zone = session.value?.site.time_zone ?? 'UTC';
+  const done = async (/** @type {string} */ device) => { if (!await answer(device)) toast.value = t('failed'); };
+  return html`<div class="kds-calls" role="alert">${calls.value.map(({ device, since }) => html`<p key=${device} data-call=${device}><${Icon} name="bell" />
+    <b>${t('call', { device })}</b> ${t('call.since', { time: clock(since, zone) })}
+    <button class="kds-btn" onClick=${() => done(device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${device}</span></button></p>`)}</div>`;
+}
+
 function Foot() {
   const key = (/** @type {string} */ keys, /** @type {string} */ word) => html`<span><span class="kbd">${keys}</span>${word}</span>`;
   return html`<footer class="kds-foot">${key('1–0', t('key.bump'))}${key('← →', t('key.move'))}${key('Enter', t('key.enter'))}${key('Space', t('key.line'))}${key('R', t('key.recall'))}${key('S', t('key.station'))}
@@ -161,6 +176,7 @@ function Kitchen() {
     ${since !== null && html`<p class="linkbar bad" role="alert" id="stale"><${Icon} name="unplug" />${t('stale', { time: clock(since, zone, true) })}</p>`}
     <main class="kds-grid ${since !== null ? 'old' : ''}">${slots.value.map((ticket, slot) => html`<${Ticket} key=${ticket.id} ticket=${ticket} slot=${slot} more=${() => { dialog.value = { ticket: ticket.id }; }} />`)}
       ${mine.value.length === 0 && link?.known.value && html`<div class="kds-none"><${Icon} name="chef-hat" /><b>${t('none')}</b><p>${t('none.small')}</p></div>`}</main>
+    ${calls.value.length > 0 && html`<${Calls} />`}
     <${Side} open=${() => { dialog.value = 'off'; }} /><${Foot} />
     <p class="sr" aria-live="polite">${told.value}</p>
     ${toast.value && html`<p class="toast" role="alert"><${Icon} name="octagon-alert" />${toast.value}<button onClick=${() => { toast.value = ''; }}>${t('close')}</button></p>`}
@@ -203,9 +219,10 @@ function Page() {
 effect(() => {
   if (!session.value) return;
   link?.wake();
-  link ??= follow({ topics: 'tickets,stock,menu,sync', onFrame: hear, onSignedOut: signedOut });
+  link ??= follow({ topics: 'tickets,stock,menu,sync,calls', onFrame: hear, onSignedOut: signedOut });
   drain();
 });
+effect(() => { if (session.value && visible.value) see(slots.value); });
 effect(() => { document.title = `${t('title')} (${mine.value.length}) · Sunakku`; language.value; });
 document.addEventListener('keydown', key);
 for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, unlock, { passive: true });

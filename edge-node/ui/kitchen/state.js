@@ -9,12 +9,12 @@ import { computed, signal } from '../shared/ui.js';
 /** @typedef {{item: string, name: Name, quantity: number, modifiers?: {id: string, name: Name}[], note?: string | null}} TicketLine */
 /**
  * @typedef {{id: string, order: string, number: number, station: string, state: string, lines: TicketLine[], done_lines: number[], avoid?: string[],
- *   service?: string | null, others?: string[], placed_at: string, pickup_at?: string | null, cooking_at?: string | null, done_at?: string | null,
+ *   service?: string | null, others?: string[], placed_at: string, pickup_at?: string | null, cooking_at?: string | null, acknowledged_at?: string | null, done_at?: string | null,
  *   needs_confirmation?: boolean, reason?: string | null}} Ticket
  */
 /** @typedef {{path: string, key: string, ticket: string, number: number, station: string, act: 'bump' | 'line' | 'confirm' | 'start' | 'recall', line?: number}} Act */
 /** @typedef {{id: string, name: string, station: string, consumes: Record<string, number>, modifiers: {options: {id: string, name: string}[]}[]}} MenuItem */
-/** @typedef {{sku: string, on_hand: number | null, suspended: boolean, suspended_until?: string | null}} Stock */
+/** @typedef {{sku: string, on_hand: number | null, suspended: boolean, low: boolean, suspended_until?: string | null}} Stock */
 
 /** Tickets on one page, each at a key. */
 export const SLOTS = 10;

@@ -6,8 +6,6 @@ import { t } from '../shared/words.js';
 
 /** Points of the chart, one each two seconds: an hour. */
 const POINTS = 1_800;
-/** At or below this many a stock unit is low that has no mark of its own. */
-export const LOW = 5;
 
 export const sync = signal(/** @type {any} */ (null));
 export const queue = signal(/** @type {any} */ (null));
