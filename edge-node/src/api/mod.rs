@@ -17,6 +17,7 @@ mod site;
 mod stock;
 mod sync;
 mod tickets;
+mod today;
 
 use std::time::Duration;
 
@@ -79,6 +80,7 @@ fn routes() -> OpenApiRouter<AppState> {
         // For staff.
         .routes(routes!(calls::done))
         .routes(routes!(printers::list))
+        .routes(routes!(today::today))
         .routes(routes!(orders::collect))
         .routes(routes!(tickets::list))
         .routes(routes!(counts::counts))

@@ -44,6 +44,7 @@ mod stock;
 mod stock_until;
 mod store_log;
 mod tap;
+mod today;
 mod transitions;
 mod waiting;
 mod webhooks;
