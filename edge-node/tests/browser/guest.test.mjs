@@ -144,3 +144,18 @@ test('on a tablet and on a phone everything is there, large enough and within th
     await assertAccessible(page, `the number at ${what}`);
   }
 });
+
+test('on a phone the page of an order tells how it stands, and stays', async () => {
+  const page = await kiosk({ width: 390, height: 844, hasTouch: true });
+  await review(page, 'croissant');
+  await page.click('#place');
+  await page.waitForSelector('.eta[data-state=placed], .eta[data-state=preparing]');
+  const { number } = (await demo.orders()).at(-1);
+  const [ticket] = await until('its ticket', async () => { const found = await demo.tickets(number); return found.length && found; });
+  await demo.api('POST', `/v1/tickets/${ticket.id}/bump`);
+  await page.waitForSelector('.eta.now >> text=Ready');
+  await assertAccessible(page, 'an order that is ready');
+  await page.reload();
+  await page.waitForSelector('.eta.now >> text=Ready');
+  assert.equal(await page.locator('text=This screen clears').count(), 0);
+});

@@ -11,9 +11,10 @@ import { Break, Gone, StillThere } from './dialogs.js';
 import { ItemSheet } from './item-sheet.js';
 import { Attract, MenuView } from './menu-view.js';
 import { Settings, Top } from './parts.js';
+import { onPhone } from './phone.js';
 import { send } from './place.js';
 import { Done, Placing, Review } from './review-view.js';
-import { count, gone, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
+import { count, gone, hearOrder, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
 import { words } from './words.js';
 
 learn(words);
@@ -49,13 +50,20 @@ async function refresh() {
   }, MENU_EVERY_MS);
 }
 
+/** @param {import('../shared/live.js').Frame} frame */
+function hear(frame) {
+  hearCalls(frame);
+  hearOrder(frame);
+  if (frame.type !== 'order' && frame.type !== 'call') refresh();
+}
+
 function Kiosk() {
   const stale = link?.staleSince.value ?? null;
   const away = stale === null ? 0 : now.value - stale;
   const idle = (now.value - touched.value) / 1_000;
   const helped = settings.value.lower || settings.value.big || settings.value.contrast || settings.value.aloud;
   const limit = (session.value?.screens.idle_seconds ?? 45) * (helped ? 2 : 1);
-  const waiting = view.value === 'menu' || view.value === 'review';
+  const waiting = !onPhone.value && (view.value === 'menu' || view.value === 'review');
   const empty = count.value === 0;
   useEffect(() => {
     if (pending.value) return;
@@ -72,7 +80,7 @@ function Kiosk() {
   return html`
     ${stale !== null && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
     <div class="under" inert=${over}>${view.value === 'attract' && html`<${Attract} />`}
-    ${waiting && html`<${Top} />`}
+    ${(view.value === 'menu' || view.value === 'review') && html`<${Top} />`}
     ${view.value === 'menu' && html`<${MenuView} />`}
     ${view.value === 'review' && html`<${Review} />`}
     ${view.value === 'done' && html`<${Done} />`}</div>
@@ -85,7 +93,7 @@ function Kiosk() {
 
 function Page() {
   const { lower } = settings.value;
-  return session.value ? html`<div class="kiosk ${lower ? 'lower' : ''}"><${Kiosk} /></div>` : html`<${SignIn} />`;
+  return session.value ? html`<div class="kiosk ${onPhone.value ? 'phone' : lower ? 'lower' : ''}"><${Kiosk} /></div>` : html`<${SignIn} />`;
 }
 
 effect(() => {
@@ -100,7 +108,7 @@ effect(() => {
   if (link) {
     link.wake();
   } else {
-    link = follow({ topics: 'stock,menu,calls', onFrame: (frame) => { hearCalls(frame); refresh(); }, onSignedOut: signedOut });
+    link = follow({ topics: 'stock,menu,orders,calls', onFrame: hear, onSignedOut: signedOut });
     // Also without the live connection there is a menu.
     refresh();
   }
@@ -134,7 +142,8 @@ effect(() => { if (!settings.value.aloud && 'speechSynthesis' in window) speechS
 setInterval(() => { if (session.value) refresh(); }, MENU_LEAST_MS);
 setInterval(() => { now.value = Date.now(); }, 500);
 busy.value = () => view.value !== 'attract' || lines.value.length > 0;
-fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
+const draw = fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
+effect(() => { draw(onPhone.value ? { width: 620, leastHeight: 1100 } : {}); });
 keypad();
 render(html`<${Page} />`, document.body);
 begin({ screen: 'kiosk', roles: ['kiosk', 'manager'] });

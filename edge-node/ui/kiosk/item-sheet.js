@@ -47,7 +47,7 @@ export function ItemSheet() {
   return html`<div class="k-scrim" onClick=${close}></div>
     <section class="k-sheet k-item" role="dialog" aria-modal="true" aria-label=${item.name} ref=${box}>
       <div class="hero ${plate(item.image)}"><div class="tx"><h1 tabindex="-1">${item.name}</h1>
-        ${item.description && html`<p class="desc">${item.description}</p>`}<p class="desc num">${price(item.price)}</p>
+        ${item.description && html`<p class="desc">${item.description}</p>`}<p class="cost num">${price(item.price)}</p>
         <div class="k-facts"><${StockBadge} item=${item} />${item.diet.map((name) => html`<span key=${name} class="k-chip ok"><${Icon} name="leaf" />${dietName(name)}</span>`)}
           ${item.energy_kj !== null && html`<span class="k-chip"><${Icon} name="flame" />${energy(item.energy_kj)}</span>`}</div></div>
         <${Picture} image=${item.image} name=${item.name} /></div>

@@ -75,7 +75,7 @@ function Promo({ current }) {
   if (!set) return html`<section class="k-promo"><div class="tx"><p class="eyebrow">${t('hero.small')}</p><h2>${t('hero')}</h2></div><${Pictures} from=${current} /></section>`;
   const parts = set.set.flatMap(({ item, quantity }) => { const part = items.value.get(item); return part ? [{ part, quantity }] : []; });
   const single = parts.reduce((sum, { part, quantity }) => sum + quantity * part.price, 0);
-  return html`<section class="k-promo"><div class="tx"><p class="eyebrow">${t('set.today')}</p><h2>${set.name}</h2>
+  return html`<section class="k-promo set"><div class="tx"><p class="eyebrow">${t('set.today')}</p><h2>${set.name}</h2>
     <p class="pr">${price(set.price)}${single > set.price && html`<s><span class="sr">${t('set.single')}</span>${price(single)}</s>`}</p></div>
     <${Pictures} from=${parts.map(({ part }) => part)} /></section>`;
 }

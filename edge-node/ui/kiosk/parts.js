@@ -3,6 +3,7 @@ import { plate, Picture } from '../shared/pictures.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, Logo } from '../shared/ui.js';
 import { language, t } from '../shared/words.js';
+import { onPhone } from './phone.js';
 import { callStaff, called } from './staff.js';
 import { moment } from '../shared/format.js';
 import { add, closed, dietName, isLater, isLow, LANGUAGES, lines, menu, price, setLanguage, settings, sheet, startOver } from './state.js';
@@ -30,7 +31,8 @@ export function Settings() {
   /** @param {'lower' | 'big' | 'contrast' | 'aloud'} name */
   const toggle = (name) => () => { settings.value = { ...settings.value, [name]: !settings.value[name] }; };
   /** @type {['lower' | 'big' | 'contrast' | 'aloud', string, string][]} */
-  const switches = [['lower', 'accessibility', 'lower'], ['big', 'type', 'bigger'], ['contrast', 'contrast', 'contrast']];
+  const switches = [['big', 'type', 'bigger'], ['contrast', 'contrast', 'contrast']];
+  if (!onPhone.value) switches.unshift(['lower', 'accessibility', 'lower']);
   if ('speechSynthesis' in window) switches.push(['aloud', 'volume-2', 'aloud']);
   return html`<nav class="k-a11y" data-always aria-label=${t('help')}>
     <button onClick=${startOver}><${Icon} name="rotate-ccw" />${t('start-over')}</button>

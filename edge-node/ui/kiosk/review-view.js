@@ -5,6 +5,7 @@ import { html, Icon, Logo, useEffect, useState } from '../shared/ui.js';
 import { clock, moment } from '../shared/format.js';
 import { language, t } from '../shared/words.js';
 import { Closed, Stepper, Thumb } from './parts.js';
+import { onPhone } from './phone.js';
 import { place } from './place.js';
 import { allergen, allergens, avoid, chosen, closed, count, items, lineAllergens, lines, lineTotal, pending, placed, price, refused, removed,
   service, setQuantity, sheet, startOver, tax, toggleAvoid, total, undoRemoval, view } from './state.js';
@@ -77,24 +78,35 @@ export function Placing() {
 
 const CLEAR_SECONDS = 15;
 
+/** Colour, icon and word of how an order stands; without a word until it is ready. @param {import('./state.js').Placed} order @returns {[string, string, string]} */
+function standing({ state }) {
+  if (state === 'ready') return ['now', 'circle-check', 'order.ready'];
+  if (state === 'collected' || state === 'closed') return ['', 'check', 'order.closed'];
+  if (state === 'cancelled' || state === 'rejected' || state === 'expired') return ['off', 'ban', 'order.off'];
+  return ['', 'clock', ''];
+}
+
 export function Done() {
   const order = placed.value;
   const [left, setLeft] = useState(CLEAR_SECONDS);
+  const stays = onPhone.value;
   useEffect(() => {
+    if (stays) return undefined;
     const timer = setInterval(() => setLeft((before) => before - 1), 1_000);
     const again = () => setLeft(CLEAR_SECONDS);
     document.addEventListener('pointerdown', again);
     return () => { clearInterval(timer); document.removeEventListener('pointerdown', again); };
-  }, []);
+  }, [stays]);
   useEffect(() => { if (left <= 0) startOver(); }, [left]);
   if (!order) return null;
+  const [kind, icon, word] = standing(order);
   const minutes = Math.max(1, Math.ceil((Date.parse(order.ready_estimate_at) - Date.now()) / 60_000));
   return html`<main class="k-done"><header class="k-top"><${Logo} /></header>
-    <div class="k-thanks"><h1>${t('thanks')}</h1><p>${t('thanks.lead')}</p></div>
+    <div class="k-thanks"><h1>${t('thanks')}</h1><p>${t(stays ? 'thanks.phone' : 'thanks.lead')}</p></div>
     <section class="k-ticket" role="status"><div><div class="face"><p class="lab">${t('number')}</p><div class="no" data-digits=${String(order.number).length} id="number">${order.number}</div>
-      <span class="eta"><${Icon} name="clock" />${order.pickup_at ? t('ready-at', { time: clock(order.pickup_at, session.value?.site.time_zone ?? 'UTC') }) : t('ready-in', { n: minutes })}</span></div><div class="perf"></div>
+      <span class="eta ${kind}" data-state=${order.state}><${Icon} name=${icon} />${word ? t(word) : order.pickup_at ? t('ready-at', { time: clock(order.pickup_at, session.value?.site.time_zone ?? 'UTC') }) : t('ready-in', { n: minutes })}</span></div><div class="perf"></div>
       <div class="dn"><ul>${order.lines.slice(0, 6).map((line, n) => html`<li key=${n}><b>${line.quantity}×</b>${line.name}</li>`)}
         <li class="t"><span>${order.service ? t(order.service) : ''}</span><span class="num">${price(order.total)}</span></li></ul>
         <div class="k-qr"><${Qr} text="sunakku:order:${order.id}" label=${t('code')} />${t('code')}</div></div></div></section>
-    <div class="k-finish"><button class="k-btn soft" onClick=${startOver}>${t('finish')}</button><p>${t('clears', { n: Math.max(left, 0) })}</p></div></main>`;
+    <div class="k-finish"><button class="k-btn soft" onClick=${startOver}>${t(stays ? 'again' : 'finish')}</button>${!stays && html`<p>${t('clears', { n: Math.max(left, 0) })}</p>`}</div></main>`;
 }

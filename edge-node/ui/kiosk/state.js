@@ -18,7 +18,7 @@ import { language, speak, t } from '../shared/words.js';
  */
 /** @typedef {{id: string, item: string, quantity: number, modifiers: string[]}} Line */
 /** @typedef {{key: string, body: any, since: number}} Pending an order under way: sent until it is answered */
-/** @typedef {{id: string, number: number, ready_estimate_at: string, pickup_at: string | null, service: string | null, total: number, currency: string, lines: {name: string, quantity: number}[]}} Placed */
+/** @typedef {{id: string, number: number, state: string, ready_estimate_at: string, pickup_at: string | null, service: string | null, total: number, currency: string, lines: {name: string, quantity: number}[]}} Placed */
 
 export const LANGUAGES = { en: 'English', ja: '日本語' };
 /** Below this many the card says how many are left. */
@@ -114,6 +114,15 @@ export const clash = (thing) => thing.allergens.filter((name) => avoid.value.inc
 export const fits = (item) => !clash(item).length && diet.value.every((name) => item.diet.includes(name));
 /** It can be had, but not at this time of the day. @param {Item} item */
 export const isLater = (item) => !item.available && item.stock !== 0;
+
+/** Takes how the order that was placed here stands. @param {import('../shared/live.js').Frame} frame */
+export function hearOrder({ type, data }) {
+  const order = placed.value;
+  if (!order) return;
+  // One that is not among the open ones any more was handed over, or called off, while nobody listened.
+  const row = type === 'order' ? data : type === 'snapshot' ? data.orders.find((/** @type {any} */ one) => one.id === order.id) ?? { id: order.id, state: 'closed' } : null;
+  if (row?.id === order.id && row.state !== order.state) placed.value = { ...order, state: row.state };
+}
 
 let etag = '';
 let asked = 0;
