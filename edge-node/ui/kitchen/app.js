@@ -102,7 +102,7 @@ function Head() {
   return html`<header class="kds-top"><${Logo} /><h1 class="where">${session.value?.site.name}</h1>
     <div class="kds-seg" role="group" aria-label=${t('station')}>${['', ...stations.value].map((name) => html`
       <button key=${name} class=${station.value === name ? 'on' : ''} aria-pressed=${station.value === name} onClick=${() => pick(name)}>${name ? label(name) : t('all')} <b>${size(name)}</b></button>`)}</div>
-    <span class="grow"></span>
+    <span class="grow"></span><${Calls} />
     ${hub.value.away && html`<div class="kds-off" role="status"><${Icon} name="cloud-off" /><span>${t('hub-away')}${minutes > 0 ? ` ${minutes} min` : ''}<small>${t('hub-away.small', { n: hub.value.lag })}</small></span></div>`}
     <button class="kds-btn" lang=${chosen.value === 'en' ? 'ja' : 'en'} onClick=${switchLanguage}><${Icon} name="languages" />${t('language')}</button>
     <button class="kds-btn" onClick=${() => { dialog.value = 'recall'; }}><${Icon} name="undo-2" />${t('recall')}</button>
@@ -123,13 +123,14 @@ function pick(name) {
   loadCounts();
 }
 
-/** Guests who ask for somebody, until somebody has seen to it. */
+/** Guests who ask for somebody, the longest waiting first, until somebody has seen to it. */
 function Calls() {
   const zone = session.value?.site.time_zone ?? 'UTC';
+  const first = calls.value[0];
   const done = async (/** @type {string} */ device) => { if (!await answer(device)) toast.value = t('failed'); };
-  return html`<div class="kds-calls" role="alert">${calls.value.map(({ device, since }) => html`<p key=${device} data-call=${device}><${Icon} name="bell" />
-    <b>${t('call', { device })}</b> ${t('call.since', { time: clock(since, zone) })}
-    <button class="kds-btn" onClick=${() => done(device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${device}</span></button></p>`)}</div>`;
+  return html`<div class="kds-calls" role="alert">${first && html`<p data-call=${first.device}><${Icon} name="bell" /><span><b>${t('call', { device: first.device })}</b>
+      <small>${t('call.since', { time: clock(first.since, zone) })}${calls.value.length > 1 ? ` ${t('call.more', { n: calls.value.length - 1 })}` : ''}</small></span>
+    <button class="kds-btn" onClick=${() => done(first.device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${first.device}</span></button></p>`}</div>`;
 }
 
 function Foot() {
@@ -176,7 +177,6 @@ function Kitchen() {
     ${since !== null && html`<p class="linkbar bad" role="alert" id="stale"><${Icon} name="unplug" />${t('stale', { time: clock(since, zone, true) })}</p>`}
     <main class="kds-grid ${since !== null ? 'old' : ''}">${slots.value.map((ticket, slot) => html`<${Ticket} key=${ticket.id} ticket=${ticket} slot=${slot} more=${() => { dialog.value = { ticket: ticket.id }; }} />`)}
       ${mine.value.length === 0 && link?.known.value && html`<div class="kds-none"><${Icon} name="chef-hat" /><b>${t('none')}</b><p>${t('none.small')}</p></div>`}</main>
-    ${calls.value.length > 0 && html`<${Calls} />`}
     <${Side} open=${() => { dialog.value = 'off'; }} /><${Foot} />
     <p class="sr" aria-live="polite">${told.value}</p>
     ${toast.value && html`<p class="toast" role="alert"><${Icon} name="octagon-alert" />${toast.value}<button onClick=${() => { toast.value = ''; }}>${t('close')}</button></p>`}

@@ -78,7 +78,8 @@ export const isRecalled = (ticket) => ticket.state === 'cooking' && Boolean(tick
 /** Seconds since it should have been begun; until it is wanted, below 0, for an order for later. @param {Ticket} ticket */
 export function ageOf(ticket) {
   const from = ticket.pickup_at ? Date.parse(ticket.pickup_at) : Date.parse(isRecalled(ticket) ? ticket.cooking_at ?? ticket.placed_at : ticket.placed_at);
-  return (now.value - from) / 1_000;
+  const seconds = (now.value - from) / 1_000;
+  return ticket.pickup_at ? seconds : Math.max(0, seconds);
 }
 
 /** @param {Ticket} ticket */

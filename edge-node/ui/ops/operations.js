@@ -69,7 +69,7 @@ function Health() {
     ['radio', 'NATS', r?.nats, t(r?.nats === false ? 'health.nats.away' : 'health.nats')], ['cloud', t('sync.hub'), r?.hub, t(r?.hub === false ? 'health.hub.away' : 'health.hub')]];
   return html`<section class="card"><header><h2>${t('health.title')}</h2></header><ul class="deps">${rows.map(([icon, name, up, say]) => html`<li key=${name}><span class="ic"><${Icon} name=${icon} /></span>
     <span><b>${name}</b><small>${say}</small></span>${r && html`<${Pill} kind=${up ? 'ok' : 'warn'} icon=${up ? 'circle-check' : 'cloud-off'}>${t(up ? 'healthy' : 'away')}<//>`}</li>`)}
-    <li><span class="ic"><${Icon} name="tablet" /></span><span><b>${t('kiosk')}</b><small>${t('health.kiosks')}</small></span><${Pill} kind=${kiosks ? 'ok' : 'idle'} icon=${kiosks ? 'circle-check' : 'minus'}>${t('connected', { n: kiosks })}<//></li>
+    <li><span class="ic"><${Icon} name="tablet" /></span><span><b>${t('kiosks')}</b><small>${t('health.kiosks')}</small></span><${Pill} kind=${kiosks ? 'ok' : 'idle'} icon=${kiosks ? 'circle-check' : 'minus'}>${t('connected', { n: kiosks })}<//></li>
     ${printers.value.map((printer) => {
       const [kind, icon] = PRINTER[printer.state] ?? ['idle', 'clock'];
       return html`<li key=${printer.name} data-printer=${printer.name}><span class="ic"><${Icon} name="printer" /></span><span><b>${printer.name}</b><small>${saysOf(printer)}</small></span><${Pill} kind=${kind} icon=${icon}>${t(`printer.${printer.state}`)}<//></li>`;
