@@ -85,9 +85,9 @@ impl App {
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
         let printers = config.printers.iter().cloned();
-        let time_zone = config.site.time_zone;
-        let printers = printers.map(|options| Printer::new(store.clone(), options, time_zone));
-        let printers = printers.collect();
+        let printers =
+            printers.map(|options| Printer::new(store.clone(), options, site.clone()));
+        let printers: Vec<Printer> = printers.collect();
         let inner = Shared {
             kitchen,
             menus,
@@ -97,6 +97,7 @@ impl App {
             nats,
             sync: replicator.status(),
             health,
+            printers: printers.iter().map(Printer::shown).collect(),
             signer,
             verifier: Arc::new(verifier),
             password_checks: Semaphore::new(2),

@@ -147,6 +147,11 @@ impl Keys {
         self.key("site")
     }
 
+    /// Hash: since when guests at a device ask for somebody of the staff, by device.
+    pub(crate) fn calls(&self) -> String {
+        self.key("calls")
+    }
+
     /// String: what became of a command of the hub's.
     pub(crate) fn command(&self, command: CommandId) -> String {
         self.key(&format!("command:{command}"))

@@ -73,8 +73,14 @@ impl HeadOffice {
 
     /// A site with the tests' seed and a line to this hub, which it asks every so many seconds.
     pub(crate) async fn site(&self, reread_seconds: i64) -> TestSite {
+        self.site_with(reread_seconds, toml::Table::new()).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn site_with(&self, reread_seconds: i64, more: toml::Table) -> TestSite {
         let menu = toml::Table::from_iter([("reread_seconds".to_owned(), reread_seconds.into())]);
-        let settings = toml::Table::from_iter([("menu".to_owned(), menu.into())]);
+        let mut settings = toml::Table::from_iter([("menu".to_owned(), menu.into())]);
+        settings.extend(more);
         let options = SiteOptions {
             leaf: Some(self.nats.leaf_url("s1").unwrap()),
             ..SiteOptions::new("s1", seed())

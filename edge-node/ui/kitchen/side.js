@@ -7,7 +7,6 @@ import { t } from '../shared/words.js';
 import { counts, menu, skuName, stock, toast } from './state.js';
 import { label } from './ticket.js';
 
-const LOW = 5;
 const HOT = 4;
 
 export async function loadStock() {
@@ -30,7 +29,7 @@ async function setSale(sku, step, minutes) {
 /** @param {{open: () => void}} props */
 export function Side({ open }) {
   const zone = session.value?.site.time_zone ?? 'UTC';
-  const rows = [...stock.value.values()].filter((row) => row.suspended || (row.on_hand !== null && row.on_hand <= LOW))
+  const rows = [...stock.value.values()].filter((row) => row.suspended || row.on_hand === 0 || row.low)
     .toSorted((a, b) => Number(b.suspended) - Number(a.suspended) || (a.on_hand ?? 0) - (b.on_hand ?? 0));
   return html`<aside class="kds-side"><h2>${t('all-day')} <span>${t('all-day.small')}</span></h2>
     <ul class="ad" tabindex="0" aria-label=${t('all-day')}>${counts.value.toSorted((a, b) => b.quantity - a.quantity).map((row) => html`<li key=${row.station + row.item} class=${row.quantity >= HOT ? 'hot' : ''}>
