@@ -1,6 +1,8 @@
 //! The `hub` reader: sends the site log to the hub, in order, one batch in flight, and keeps the
 //! place that the hub has committed. What an answer means is decided in `step.rs`.
 
+#[cfg(test)]
+mod model_tests;
 mod step;
 
 use std::collections::VecDeque;
@@ -248,6 +250,10 @@ impl Replicator {
                 };
                 progress.confirmed_from = seq;
                 progress.tail.seek(seq - 1);
+                // What the hub has forgotten must not be forgotten here before it has it again.
+                self.store
+                    .save_hub_cursor(batch.epoch, progress.at)
+                    .await?;
                 // With nothing after `seq` the batch would be empty: still ask.
                 *greet = seq > batch.head;
             }
