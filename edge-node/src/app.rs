@@ -85,8 +85,7 @@ impl App {
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
         let printers = config.printers.iter().cloned();
-        let printers =
-            printers.map(|options| Printer::new(store.clone(), options, site.clone()));
+        let printers = printers.map(|options| Printer::new(store.clone(), options, site.clone()));
         let printers: Vec<Printer> = printers.collect();
         let inner = Shared {
             kitchen,

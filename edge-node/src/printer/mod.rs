@@ -184,7 +184,8 @@ impl Printer {
             let name = self.options.name.clone();
             metrics::gauge!(names::PRINTER_WAITING, "printer" => name)
                 .set(line.waiting.len() as f64);
-            self.shown.send_if_modified(|shown| shown.set_waiting(line.waiting.len()));
+            self.shown
+                .send_if_modified(|shown| shown.set_waiting(line.waiting.len()));
         }
     }
 

@@ -22,10 +22,7 @@ async fn pages_and_paper_go_by_the_name_and_the_clocks_that_the_hub_has_set() {
     let own = json!({"id": "s1", "name": "s1", "time_zone": "UTC"});
     assert_eq!(told_to_pages(&test).await, own);
     // Kathmandu's minutes are nobody else's.
-    let set = settings(
-        1,
-        json!({"name": "Harbour", "time_zone": "Asia/Kathmandu"}),
-    );
+    let set = settings(1, json!({"name": "Harbour", "time_zone": "Asia/Kathmandu"}));
     hub.configure(&set).await;
     test.site_until("the settings", |site| site["revision"] == 1)
         .await;
@@ -34,7 +31,9 @@ async fn pages_and_paper_go_by_the_name_and_the_clocks_that_the_hub_has_set() {
     let (_, tickets) = cooked(&test, "burger").await;
     let at: chrono::DateTime<chrono::Utc> =
         tickets[0]["placed_at"].as_str().unwrap().parse().unwrap();
-    let time = at.with_timezone(&chrono_tz::Asia::Kathmandu).format("%H:%M");
+    let time = at
+        .with_timezone(&chrono_tz::Asia::Kathmandu)
+        .format("%H:%M");
     let sheet = printer.wait_for_sheets(1).await.remove(0);
     assert!(sheet.contains(&format!("Placed {time}\n")), "{sheet:?}");
 }

@@ -29,7 +29,11 @@ async fn what_was_sold_is_counted_without_what_was_called_off() {
     done.await.unwrap().expect(200).unwrap();
     let figures = today(&test).await;
     assert_eq!(figures["business_day"], none["business_day"]);
-    let counts = [&figures["orders"], &figures["called_off"], &figures["sales"]];
+    let counts = [
+        &figures["orders"],
+        &figures["called_off"],
+        &figures["sales"],
+    ];
     assert_eq!(counts, [&json!(3), &json!(1), &json!(2 * 900 + 4 * 350)]);
     assert_eq!(figures["currency"], "EUR");
     let items = json!([
