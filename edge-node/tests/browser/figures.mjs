@@ -4,7 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Demo, until } from './harness.mjs';
 
 /** Stock updates a second, and for how many seconds. */
-const [UPDATES, SECONDS] = [200, 15];
+const [UPDATES, SECONDS] = [200, 10];
+/** Items whose stock is counted, one unit each. */
+const TEN = ['croissant', 'bento', 'pizza', 'gyoza', 'salad', 'pudding', 'dango', 'cake', 'soft-serve', 'orange-juice'];
 /** A shift, and how many times faster than it is played. */
 const [SHIFT_HOURS, FASTER] = [8, 240];
 const PAGES = [
@@ -64,20 +66,23 @@ async function frameRate() {
     if (name === 'ops') await page.waitForSelector('#stock tbody tr');
     pages.push([name, page]);
   }
-  const skus = (await demo.api('GET', '/v1/stock?limit=200')).items.map((row) => row.sku);
+  // An order of ten lines moves the stock of ten units at once. The queue holds still, so that it is the stock alone.
+  await demo.api('POST', '/v1/queue/pause', {});
+  for (const sku of TEN) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
   const idle = await measureFrames(pages, async () => pause(5_000));
-  let done = 0;
+  const placed = [];
   const loaded = await measureFrames(pages, async () => {
-    const began = performance.now();
-    const flying = new Set();
-    for (let n = 0; n < UPDATES * SECONDS; n += 1) {
-      await pause(Math.max(0, began + n * 1_000 / UPDATES - performance.now()));
-      const change = demo.api('PUT', `/v1/stock/${skus[n % skus.length]}`, { on_hand: 20 + n % 50 }).then(() => { done += 1; }).finally(() => flying.delete(change));
-      flying.add(change);
+    const [began, count] = [performance.now(), UPDATES * SECONDS / TEN.length];
+    const flying = [];
+    for (let n = 0; n < count; n += 1) {
+      await pause(Math.max(0, began + n * 1_000 * TEN.length / UPDATES - performance.now()));
+      flying.push(demo.order(...TEN.map((item) => ({ item }))).then((order) => placed.push(order)));
     }
     await Promise.all(flying);
-    console.log(`${round(done / (performance.now() - began) * 1_000)} stock updates a second`);
+    console.log(`${round(placed.length * TEN.length / (performance.now() - began) * 1_000)} stock updates a second`);
   });
+  for (const { id } of placed) await demo.api('POST', `/v1/orders/${id}/cancel`, { reason: 'measured' });
+  await demo.api('POST', '/v1/queue/resume', {});
   for (const [name] of pages) {
     Object.assign(rows[name], { 'fps idle': idle[name].fps, 'fps loaded': loaded[name].fps, 'longest frame ms': loaded[name].longest });
   }
@@ -132,6 +137,7 @@ async function soak() {
     pages.push([name, page]);
   }
   const seconds = SHIFT_HOURS * 3_600 / FASTER;
+  for (const sku of ['croissant', 'rice']) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
   const play = async (count, within) => {
     const began = performance.now();
     for (let n = 0; n < count; n += 1) {

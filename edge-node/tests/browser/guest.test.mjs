@@ -1,14 +1,10 @@
 // Guests of every kind at the kiosk: two who want the last one, one who sees nothing, one who calls, one with a phone.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { assertAccessible, Demo, until } from './harness.mjs';
+import { test } from 'node:test';
+import { assertAccessible, demo, onDemo, until } from './harness.mjs';
 
 const KIOSK = { width: 810, height: 1440 };
-/** @type {Demo} */
-let demo;
-before(async () => { demo = await Demo.start(); });
-afterEach(() => demo?.closePages());
-after(() => demo?.stop());
+onDemo();
 
 async function kiosk(size = KIOSK) {
   const page = await demo.page('/', 'kiosk', size);

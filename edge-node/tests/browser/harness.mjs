@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
+import { after, afterEach, before } from 'node:test';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -158,6 +159,19 @@ export class Demo {
     await page.goto(`${this.site.url}${path}#code=${await this.code(role, name)}`);
     return Object.assign(page, { device: name });
   }
+}
+
+/** The site of all test files of a run. @type {Demo} */
+export let demo;
+
+let asked = false;
+/** Has a site before the first test and until the last; every test file says that it needs it. */
+export function onDemo() {
+  if (asked) return;
+  asked = true;
+  before(async () => { demo = await Demo.start(); });
+  afterEach(() => demo?.closePages());
+  after(() => demo?.stop());
 }
 
 /** No serious fault by axe-core's rules, and no complaint in the console. */

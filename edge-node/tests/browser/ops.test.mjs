@@ -1,14 +1,10 @@
 // Operations: what needs a person is seen and done, and what a manager changes is seen at the other screens.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { assertAccessible, Demo, until } from './harness.mjs';
+import { test } from 'node:test';
+import { assertAccessible, demo, onDemo, until } from './harness.mjs';
 
 const DESK = { width: 1440, height: 900 };
-/** @type {Demo} */
-let demo;
-before(async () => { demo = await Demo.start(); });
-afterEach(() => demo?.closePages());
-after(() => demo?.stop());
+onDemo();
 
 test('a job that failed for good is tried again, or discarded with a reason', async () => {
   const ops = await demo.page('/ops', 'manager', DESK);

@@ -1,19 +1,16 @@
 // Kitchen and board: what is done at one screen is seen at the others, and none claims to be current when it is not.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { assertAccessible, Demo, until } from './harness.mjs';
+import { test } from 'node:test';
+import { assertAccessible, demo, onDemo, until } from './harness.mjs';
 
 /** Within so many milliseconds without news a screen says so. */
 const STALE_MS = 5_000;
-/** @type {Demo} */
-let demo;
-before(async () => { demo = await Demo.start(); });
-afterEach(() => demo?.closePages());
-after(() => demo?.stop());
+onDemo();
 
 const ticket = (number) => `.tk[data-number="${number}"]`;
 
 test('a ticket is ticked, bumped by its key, shown on the board, and recalled', async () => {
+  await demo.makeAll();
   const [kitchen, board] = [await demo.page('/kitchen', 'kitchen'), await demo.page('/pickup', 'kiosk')];
   await kitchen.waitForSelector('.kds-none');
   await board.waitForSelector('.pk');
@@ -169,6 +166,7 @@ test('a bump and a recall at one screen are seen at the other', async () => {
 });
 
 test('a ticket that was begun when its order was called off stays until a cook confirms it', async () => {
+  await demo.makeAll();
   const kitchen = await demo.page('/kitchen', 'kitchen');
   const { id, number } = await demo.order({ item: 'pizza' });
   await kitchen.click(`${ticket(number)} .x`);

@@ -83,7 +83,7 @@ function hear(frame) {
     if (isNew) announce(data);
     loadCounts();
   } else if (type === 'stock') {
-    stock.value = new Map(stock.value).set(data.sku, { ...stock.value.get(data.sku), ...data });
+    if (stock.value) stock.value = new Map(stock.value).set(data.sku, { ...stock.value.get(data.sku), ...data });
     reloadStock();
   } else if (type === 'menu') loadMenu();
   else if (type === 'sync') hearSync(data);
@@ -228,6 +228,6 @@ document.addEventListener('keydown', key);
 for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, unlock, { passive: true });
 setInterval(tick, 250);
 busy.value = () => queue.value.length > 0;
-fit(1920, 1080, { flexWidth: true });
+fit(1920, 1080, { flexWidth: true, flexHeight: true });
 render(html`<${Page} />`, document.body);
 begin({ screen: 'kitchen', roles: ['kitchen', 'manager'] });

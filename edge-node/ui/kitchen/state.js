@@ -24,9 +24,10 @@ const HOLD_MS = 1_000;
 const RECALLABLE = 20;
 
 export const tickets = signal(/** @type {Map<string, Ticket>} */ (new Map()));
-export const stock = signal(/** @type {Map<string, Stock>} */ (new Map()));
+/** Null until it is known: an empty list would be a claim. */
+export const stock = signal(/** @type {Map<string, Stock> | null} */ (null));
 export const menu = signal(/** @type {MenuItem[]} */ ([]));
-export const counts = signal(/** @type {{item: string, name: string, station: string, quantity: number}[]} */ ([]));
+export const counts = signal(/** @type {{item: string, name: string, station: string, quantity: number}[] | null} */ (null));
 export const hub = signal(/** @type {{away: boolean, since: number, lag: number}} */ ({ away: false, since: 0, lag: 0 }));
 /** The server's time, kept fresh by the page. */
 export const now = signal(Date.now());

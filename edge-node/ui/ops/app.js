@@ -27,6 +27,8 @@ let link = null;
 function readPlace() {
   const name = location.hash.slice(1);
   view.value = name in VIEWS ? name : 'operations';
+  // The fragment names a view; browsers take it for a place on the page.
+  window.scrollTo(0, 0);
   if (session.value) refresh(view.value);
 }
 
