@@ -251,9 +251,7 @@ impl Replicator {
                 progress.confirmed_from = seq;
                 progress.tail.seek(seq - 1);
                 // What the hub has forgotten must not be forgotten here before it has it again.
-                self.store
-                    .save_hub_cursor(batch.epoch, progress.at)
-                    .await?;
+                self.store.save_hub_cursor(batch.epoch, progress.at).await?;
                 // With nothing after `seq` the batch would be empty: still ask.
                 *greet = seq > batch.head;
             }

@@ -7,6 +7,7 @@ pub mod books;
 mod disk;
 mod effects;
 mod fault;
+mod long;
 mod options;
 mod plan;
 pub mod quiet;
@@ -81,8 +82,14 @@ pub async fn run(options: Options) -> Result<bool> {
     };
     say(&format!("seed {seed}: {} rounds", rounds.len()));
     let drill = Drill::start(&options, means).await?;
+    let play = async {
+        if options.long {
+            drill.play_long(&options).await?;
+        }
+        drill.play(&options, &rounds, &mut score).await
+    };
     tokio::select! {
-        done = drill.play(&options, &rounds, &mut score) => done?,
+        done = play => done?,
         ended = interrupted() => ended?,
     }
     score.print();

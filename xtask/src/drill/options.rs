@@ -29,6 +29,9 @@ pub struct Options {
     /// Only this round of the plan, in a world of its own.
     #[arg(long, value_name = "ROUND")]
     pub round: Option<usize>,
+    /// Begin with a line that is cut for three days and a hub that is restored from an hour ago.
+    #[arg(long)]
+    pub long: bool,
     /// Orders a second that guests place in all.
     #[arg(long, default_value_t = 40.0, value_name = "ORDERS_PER_SECOND")]
     pub rush: f64,

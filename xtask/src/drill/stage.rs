@@ -336,7 +336,7 @@ fn slow_disk<'a>(pid: u32) -> Result<Staged<'a>> {
 }
 
 /// With owners and rights: Postgres runs as a user of its own.
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
+pub(super) fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
     let status = Command::new("cp").arg("-a").args([from, to]).status()?;
     if !status.success() {
         bail!("cannot copy {} to {}", from.display(), to.display());
