@@ -25,8 +25,9 @@ async fn what_was_sold_is_counted_without_what_was_called_off() {
     let cancelled = test.placed(&order_of("cola", 9)).await;
     test.placed(&order_of("cake", 1)).await;
     let cancel = format!("/v1/orders/{}/cancel", cancelled["id"].as_str().unwrap());
-    let done = test.manager.post(&cancel, None, &json!({"reason": "left"}));
-    done.await.unwrap().expect(200).unwrap();
+    let why = json!({"reason": "left"});
+    let done = test.manager.post(&cancel, None, &why).await.unwrap();
+    done.expect(200).unwrap();
     let figures = today(&test).await;
     assert_eq!(figures["business_day"], none["business_day"]);
     let counts = [
