@@ -127,7 +127,7 @@ async function kioskStates() {
     await page.context().close();
   }
   await demo.api('POST', '/v1/stock/pizza/resume', {});
-  await demo.api('POST', '/v1/calls/none/done', {}).catch(() => {});
+  for (const { device } of (await demo.api('GET', '/v1/calls')).items) await demo.api('POST', `/v1/calls/${device}/done`);
 }
 
 async function staffStates() {
@@ -157,6 +157,7 @@ async function staffStates() {
   await kitchen.waitForSelector('.kds-calls p');
   await shot(kitchen, 'kitchen-call');
   await kitchen.click('.kds-calls button');
+  await kitchen.waitForSelector('.kds-calls p', { state: 'detached' });
   const board = await demo.page('/pickup', 'kiosk', WALL);
   const ops = await demo.page('/ops', 'manager', DESK);
   for (const { id, number } of orders.slice(0, 4)) {
