@@ -26,6 +26,10 @@ pub const COMMANDS_OPEN: &str = "sunakku_commands_open";
 pub const COMMANDS_SENT: &str = "sunakku_commands_sent_total";
 /// Commands that no site has reported in time.
 pub const COMMANDS_EXPIRED: &str = "sunakku_commands_expired_total";
+/// Rounds that told nats-server who is let in, by [`ACCOUNT_RESULTS`].
+pub const ACCOUNT_ROUNDS: &str = "sunakku_account_rounds_total";
+/// Boxes that nats-server is told to keep out.
+pub const BOXES_KEPT_OUT: &str = "sunakku_boxes_kept_out";
 /// When a site was last heard, seconds since 1970.
 pub const SITE_LAST_SEEN: &str = "sunakku_site_last_seen_timestamp_seconds";
 /// Connections of the pool by `state`: `idle`, `used`.
@@ -35,6 +39,8 @@ pub const DEPENDENCY_UP: &str = "sunakku_dependency_up";
 /// Always 1; its labels tell the build.
 pub const BUILD_INFO: &str = "sunakku_build_info";
 
+/// What became of a round that told nats-server who is let in.
+pub const ACCOUNT_RESULTS: [&str; 2] = ["told", "failed"];
 /// What became of an event.
 pub const EVENT_RESULTS: [&str; 3] = ["applied", "duplicate", "parked"];
 /// What a batch was answered with.
@@ -81,6 +87,11 @@ pub fn describe() {
     describe_gauge!(COMMANDS_OPEN, "Commands that no site has reported yet");
     describe_counter!(COMMANDS_SENT, "Commands sent, again included");
     describe_counter!(COMMANDS_EXPIRED, "Commands that no site reported in time");
+    describe_counter!(ACCOUNT_ROUNDS, "Rounds that told nats-server who is let in");
+    describe_gauge!(BOXES_KEPT_OUT, "Boxes that are not let in any more");
+    for result in ACCOUNT_RESULTS {
+        counter!(ACCOUNT_ROUNDS, "result" => result).increment(0);
+    }
     for bucket in ["menu", "site"] {
         counter!(ROLLOUT_WRITES, "bucket" => bucket).increment(0);
     }

@@ -10,6 +10,7 @@ use super::program::Program;
 use super::{Client, people};
 use crate::harness::{
     Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats,
+    write_enrolled,
 };
 
 /// What a site is started with.
@@ -19,8 +20,9 @@ pub struct SiteOptions {
     pub id: String,
     /// Its menu and first stock, unless both come from the hub.
     pub seed: Option<Seed>,
-    /// Its line to the hub; none for a site on its own.
-    pub leaf: Option<String>,
+    /// A folder with what its nats-server needs to find the hub ([`SiteNats::folder`]); none for a
+    /// site on its own.
+    pub enrolled: Option<PathBuf>,
     /// Further settings of the edge, over the defaults.
     pub edge: toml::Table,
     /// Further arguments of its Redis.
@@ -38,7 +40,7 @@ impl SiteOptions {
         Self {
             id: id.into(),
             seed: seed.into(),
-            leaf: None,
+            enrolled: None,
             edge,
             redis_args,
             redis_through: None,
@@ -68,7 +70,7 @@ pub struct Site {
 }
 
 /// Where a site without a hub looks for one: nobody listens on the discard port.
-const NO_HUB: &str = "nats-leaf://nobody:nobody@127.0.0.1:9";
+const NO_HUB: &str = "nats://127.0.0.1:9";
 
 impl Site {
     /// Starts a site's servers, then its edge, and waits until it takes orders.
@@ -91,7 +93,7 @@ impl Site {
         let SiteOptions {
             id,
             seed,
-            leaf,
+            enrolled,
             edge,
             redis_args,
             redis_through,
@@ -104,11 +106,17 @@ impl Site {
             data: data.join("redis"),
             args: redis_args,
         };
+        let enrolled = match enrolled {
+            Some(enrolled) => enrolled,
+            None => {
+                write_enrolled(&folder, &id.parse()?, NO_HUB)?;
+                folder.clone()
+            }
+        };
         let nats_options = SiteNats {
             name: format!("{id}-nats"),
-            site: id.clone(),
+            folder: enrolled.clone(),
             jetstream: data.join("jetstream"),
-            hub: leaf.unwrap_or_else(|| NO_HUB.to_owned()),
         };
         let (redis, nats) = tokio::try_join!(
             RedisServer::start_with(sandbox, redis_options),
@@ -123,6 +131,10 @@ impl Site {
         let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));
         let program = Program::start(sandbox, &name, &binaries.edge, &folder, |address| {
             let mut config = config(&id, address, &redis_url, &nats_url)?;
+            // What the hub has told, where the box was enrolled.
+            if let Ok(told) = std::fs::read_to_string(enrolled.join("edge.toml")) {
+                merge(&mut config, toml::from_str(&told)?);
+            }
             merge(&mut config, edge);
             Ok(config)
         })?;
