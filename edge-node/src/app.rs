@@ -9,6 +9,8 @@ use async_nats::{ConnectOptions, ServerAddr};
 use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
+use sunakku_common::nats::{read_claims, read_creds, read_private};
+use sunakku_common::sync::Sender;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -69,7 +71,8 @@ impl App {
         let nats = connect_nats(&config).await?;
         let (live, live_reader) = Live::start(&store).await.context("reading the store")?;
         let retention = Duration::from_secs(config.log.retention_hours * 3600);
-        let replicator = Replicator::new(store.clone(), nats.clone(), retention);
+        let sender = sender(&config, &store).await?;
+        let replicator = Replicator::new(store.clone(), nats.clone(), retention, sender);
         let file = config.nats.credentials.clone();
         let has_hub = !file.as_os_str().is_empty();
         let id = config.site.id.clone();
@@ -223,6 +226,22 @@ async fn take_over(config: &Config, store: &Store) -> Result<()> {
     );
     let file = &config.menu.handover;
     std::fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))
+}
+
+/// How the hub tells this process from those of other boxes; nothing at a site without a hub.
+async fn sender(config: &Config, store: &Store) -> Result<Option<Sender>> {
+    let Some(creds) = read_private(&config.nats.credentials)? else {
+        return Ok(None);
+    };
+    let claims = read_creds(&creds).and_then(|(jwt, _)| read_claims(&jwt));
+    let claims = claims.context("nats.credentials: they cannot be read")?;
+    let instance = uuid::Uuid::now_v7();
+    let after = store.enter(instance).await.context("writing the store")?;
+    Ok(Some(Sender {
+        nkey: claims.sub,
+        instance,
+        after,
+    }))
 }
 
 async fn connect_nats(config: &Config) -> Result<async_nats::Client> {

@@ -14,6 +14,8 @@ pub const INGEST_COMMIT: &str = "sunakku_ingest_commit_duration_seconds";
 pub const INGEST_DELAY: &str = "sunakku_ingest_delay_seconds";
 /// Events that lie between what the hub holds and what a site last sent.
 pub const INGEST_GAP: &str = "sunakku_ingest_gap_events";
+/// Batches of a box that has the identity of another one, by site.
+pub const IDENTITY_CONFLICTS: &str = "sunakku_site_identity_conflicts_total";
 /// Order steps that the rules of `common` do not have, such as those that are told again.
 pub const INGEST_ODD_STEPS: &str = "sunakku_ingest_odd_steps_total";
 /// What was written for sites to read, by `bucket`: `menu`, `site`.
@@ -46,7 +48,11 @@ pub const EVENT_RESULTS: [&str; 3] = ["applied", "duplicate", "parked"];
 /// What a batch was answered with.
 pub const BATCH_RESULTS: [&str; 5] = ["committed", "expected", "forked", "diverged", "refused"];
 /// Why a message was refused, or (`no-reply`, `foreign-reply`, `no-site`) dropped.
-pub const REFUSED_REASONS: [&str; 8] = [
+pub const REFUSED_REASONS: [&str; 12] = [
+    "archived",
+    "revoked",
+    "identity-check",
+    "identity-conflict",
     "malformed",
     "chain",
     "unknown-site",
@@ -72,6 +78,10 @@ pub fn describe() {
     describe_gauge!(
         INGEST_GAP,
         "Events missing between the cursor and the last batch"
+    );
+    describe_counter!(
+        IDENTITY_CONFLICTS,
+        "Batches of a box with another's identity"
     );
     describe_counter!(INGEST_ODD_STEPS, "Order steps that the rules do not have");
     describe_gauge!(
@@ -123,5 +133,6 @@ pub fn describe_site(site: &str) {
         counter!(INGEST_EVENTS, "site" => site.to_owned(), "result" => result).increment(0);
     }
     gauge!(INGEST_GAP, "site" => site.to_owned()).increment(0);
+    counter!(IDENTITY_CONFLICTS, "site" => site.to_owned()).increment(0);
     counter!(INGEST_ODD_STEPS, "site" => site.to_owned()).increment(0);
 }

@@ -142,6 +142,11 @@ impl Keys {
         self.key("stock:seeded")
     }
 
+    /// String: the process that used the store last.
+    pub(crate) fn instance(&self) -> String {
+        self.key("instance")
+    }
+
     /// Hash: the menu that the site sells by (`origin`, `version`, `hash`, `menu`), the `next` one
     /// as JSON, and a print of what was `refused` last.
     pub(crate) fn menu(&self) -> String {

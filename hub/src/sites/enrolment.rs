@@ -138,7 +138,6 @@ impl Desk<'_> {
             }
             None if live.is_some() && !is_replace => return Err(box_exists(&site)),
             None => {
-                end(&mut change, &site, "replaced").await?;
                 self.begin(&mut change, &site, &asked.nkey, &by, &hash)
                     .await?;
             }
@@ -156,6 +155,16 @@ impl Desk<'_> {
         by: &str,
         hash: &str,
     ) -> Answer<()> {
+        // Used first: what is unused goes with the box before.
+        sqlx::query(
+            "update enrolment_token set used_at = now(), used_by = $2 where token_hash = $1",
+        )
+        .bind(hash)
+        .bind(nkey)
+        .execute(change.connection())
+        .await
+        .or_problem()?;
+        end(change, site, "replaced").await?;
         let life = f64::from(self.nats.credential_seconds);
         let issuer = self.keys.site_signer().map_err(|_| Problem::internal())?;
         let begun = sqlx::query(
@@ -176,14 +185,6 @@ impl Desk<'_> {
                           remove enrolling.nk and try again.";
             return Err(Problem::conflict("nkey-used", detail));
         }
-        sqlx::query(
-            "update enrolment_token set used_at = now(), used_by = $2 where token_hash = $1",
-        )
-        .bind(hash)
-        .bind(nkey)
-        .execute(change.connection())
-        .await
-        .or_problem()?;
         let after = json!({"nkey": nkey, "token_by": by});
         note(change, site, "site.enrol", None, Some(after)).await
     }

@@ -280,3 +280,20 @@ async fn note(
         })
         .await
 }
+
+/// Forgets tokens and processes that nobody will come with any more.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn forget(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from enrolment_token where expires_at < now() - interval '30 days'")
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "delete from site_instance
+         where state <> 'current' and last_seen_at < now() - interval '30 days'",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

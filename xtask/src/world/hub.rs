@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use sunakku_common::claims::Role;
 
-use super::program::Program;
+use super::program::{Program, merge};
 use super::{Client, people};
 use crate::harness::{
     Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, TcpProxy,
@@ -19,6 +19,8 @@ pub struct HubOptions {
     pub sites: Vec<(String, String)>,
     /// Currency of all sites.
     pub currency: String,
+    /// Further settings, over the defaults.
+    pub settings: toml::Table,
 }
 
 /// The hub with its servers.
@@ -73,7 +75,9 @@ impl Hub {
         )?;
         let line = TcpProxy::start(nats.leaf_address()?).await?;
         let program = Program::start(sandbox, "hub", &binaries.hub, &data, |address| {
-            config(address, &postgres, &nats, &line)
+            let mut config = config(address, &postgres, &nats, &line)?;
+            merge(&mut config, options.settings);
+            Ok(config)
         })?;
         program.wait_ready().await?;
         let hub = Self {

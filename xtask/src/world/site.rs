@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use sunakku_common::claims::Role;
 use sunakku_common::menu::Seed;
 
-use super::program::Program;
+use super::program::{Program, merge};
 use super::{Client, people};
 use crate::harness::{
     Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats,
@@ -18,6 +18,8 @@ use crate::harness::{
 pub struct SiteOptions {
     /// Its id.
     pub id: String,
+    /// Names its folder and processes: the id, unless the site has a second box.
+    pub name: String,
     /// Its menu and first stock, unless both come from the hub.
     pub seed: Option<Seed>,
     /// A folder with what its nats-server needs to find the hub ([`SiteNats::folder`]); none for a
@@ -37,8 +39,10 @@ impl SiteOptions {
     /// A site with this seed, if any, and nothing special.
     pub fn new(id: impl Into<String>, seed: impl Into<Option<Seed>>) -> Self {
         let (edge, redis_args) = (toml::Table::new(), Vec::new());
+        let id = id.into();
         Self {
-            id: id.into(),
+            name: id.clone(),
+            id,
             seed: seed.into(),
             enrolled: None,
             edge,
@@ -92,6 +96,7 @@ impl Site {
     ) -> Result<Self> {
         let SiteOptions {
             id,
+            name,
             seed,
             enrolled,
             edge,
@@ -99,10 +104,10 @@ impl Site {
             redis_through,
             nats_through,
         } = options;
-        let data = sandbox.folder(&id)?;
-        let folder = sandbox.folder(format!("{id}/edge"))?;
+        let data = sandbox.folder(&name)?;
+        let folder = sandbox.folder(format!("{name}/edge"))?;
         let redis_options = RedisOptions {
-            name: format!("{id}-redis"),
+            name: format!("{name}-redis"),
             data: data.join("redis"),
             args: redis_args,
         };
@@ -114,7 +119,7 @@ impl Site {
             }
         };
         let nats_options = SiteNats {
-            name: format!("{id}-nats"),
+            name: format!("{name}-nats"),
             folder: enrolled.clone(),
             jetstream: data.join("jetstream"),
         };
@@ -126,7 +131,7 @@ impl Site {
             let seed = serde_json::to_string_pretty(&seed)?;
             std::fs::write(folder.join("seed.json"), seed).context("writing the seed")?;
         }
-        let name = format!("{id}-edge");
+        let name = format!("{name}-edge");
         let redis_url = redis_through.map_or_else(|| redis.url(), |at| redis.url_through(&at));
         let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));
         let program = Program::start(sandbox, &name, &binaries.edge, &folder, |address| {
@@ -223,16 +228,4 @@ fn config(id: &str, address: &str, redis: &str, nats: &str) -> Result<toml::Tabl
     set("nats", "url", nats.into());
     set("identity", "users", users.into());
     Ok(config)
-}
-
-/// Lays `over` over `base`, table by table.
-fn merge(base: &mut toml::Table, over: toml::Table) {
-    for (name, value) in over {
-        match (base.get_mut(&name), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
-            (_, value) => {
-                base.insert(name, value);
-            }
-        }
-    }
 }

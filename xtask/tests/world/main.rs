@@ -8,6 +8,8 @@ mod backup;
 mod copies;
 mod demo;
 mod downline;
+mod identity;
+mod keys;
 mod kills;
 mod lies;
 mod line;

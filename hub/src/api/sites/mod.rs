@@ -48,6 +48,17 @@ pub(super) struct Site {
     /// The box that speaks for it, or did last.
     #[serde(rename = "box")]
     speaker: Option<Speaker>,
+    /// Set while another box speaks with the same credentials, and is refused.
+    identity_conflict: Option<Conflict>,
+}
+
+/// A box that has the identity of another one, such as a disk that was copied.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(super) struct Conflict {
+    /// When it was first heard.
+    since: DateTime<Utc>,
+    /// When it was last heard; the alarm ends five minutes later.
+    last_seen: DateTime<Utc>,
 }
 
 /// A box that was enrolled for a site.
@@ -81,6 +92,7 @@ struct Row {
     open_orders: i64,
     archived_at: Option<DateTime<Utc>>,
     speaker: Option<Jsonb<Speaker>>,
+    conflict: Option<Jsonb<Conflict>>,
 }
 
 /// All sites, by their ids.
@@ -121,7 +133,13 @@ async fn rows(pool: &PgPool, after: Option<&str>, limit: usize) -> Result<Vec<Ro
                     as open_orders,
                 s.archived_at,
                 (select to_jsonb(b) from site_box b where b.site_id = s.site_id
-                 order by b.ended_at is null desc, b.enrolled_at desc limit 1) as speaker
+                 order by b.ended_at is null desc, b.enrolled_at desc limit 1) as speaker,
+                (select jsonb_build_object('since', min(i.first_seen_at),
+                                           'last_seen', max(i.last_seen_at))
+                 from site_instance i
+                 where i.site_id = s.site_id and i.state = 'refused'
+                   and now() - i.last_seen_at < interval '5 minutes'
+                 having count(*) > 0) as conflict
          from site s left join site_cursor c on c.site_id = s.site_id and c.is_current
          where $1::text is null or s.site_id > $1
          order by s.site_id
@@ -155,6 +173,7 @@ impl From<Row> for Site {
             state,
             archived_at: row.archived_at,
             speaker: row.speaker.map(|Jsonb(speaker)| speaker),
+            identity_conflict: row.conflict.map(|Jsonb(conflict)| conflict),
         }
     }
 }
