@@ -46,8 +46,9 @@ pub struct StockRow {
     pub low_mark: Option<u32>,
     /// Whether it has come down to its low-stock mark.
     pub low: bool,
-    /// Whether the count is what the box before left, and nobody has counted since.
-    #[serde(default)]
+    /// Set while the count is what the box before left, and nobody has counted since. Live frames do
+    /// not tell it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_count: bool,
 }
 
