@@ -3,7 +3,7 @@
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
 //! their arguments, so that they can be tested without servers. [`http`], [`assets`],
-//! [`cookie`], [`config`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
+//! [`cookie`], [`config`], [`nats`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
 
 pub mod assets;
 pub mod business_day;
@@ -13,6 +13,7 @@ pub mod command;
 pub mod config;
 pub mod cookie;
 pub mod down;
+pub mod enrol;
 pub mod event;
 pub mod http;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod local_time;
 pub mod menu;
 pub mod model;
 pub mod money;
+pub mod nats;
 pub mod order;
 pub mod password;
 pub mod pricing;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use sunakku_common::{config::User, telemetry};
+use sunakku_edge::enrol::EnrolArgs;
 use sunakku_edge::{App, Config};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +34,8 @@ enum Command {
         #[arg(long)]
         allow_volatile: bool,
     },
+    /// Makes this box a site, by a token of the hub.
+    Enrol(EnrolArgs),
 }
 
 /// `EX_USAGE` of sysexits.h: the configuration cannot be used.
@@ -40,19 +43,17 @@ const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     sunakku_common::install_crypto();
-    let arguments = Arguments::parse();
-    let config = match Config::load(arguments.config.as_deref()) {
-        Ok(config) => config,
-        Err(error) => return fail(&error, EXIT_USAGE),
-    };
-    let Command::Serve {
-        check,
-        allow_volatile,
-    } = arguments.command;
-    let done = if check {
-        print(&config)
-    } else {
-        serve(config, allow_volatile)
+    let Arguments { config, command } = Arguments::parse();
+    let done = match command {
+        Command::Enrol(arguments) => enrol(&arguments),
+        Command::Serve {
+            check,
+            allow_volatile,
+        } => match Config::load(config.as_deref()) {
+            Ok(config) if check => print(&config),
+            Ok(config) => serve(config, allow_volatile),
+            Err(error) => return fail(&error, EXIT_USAGE),
+        },
     };
     done.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS)
 }
@@ -73,6 +74,13 @@ fn print(config: &Config) -> Result<()> {
         .map(|User { name, .. }| name)
         .collect();
     println!("users: {names:?}");
+    Ok(())
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+async fn enrol(arguments: &EnrolArgs) -> Result<()> {
+    println!("{}", sunakku_edge::enrol::enrol(arguments).await?);
     Ok(())
 }
 

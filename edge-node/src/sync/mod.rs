@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use sunakku_common::chain::Chain;
 use sunakku_common::ids::Epoch;
 use sunakku_common::subjects;
-use sunakku_common::sync::{Answer, Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+use sunakku_common::sync::{Answer, Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Sender};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,7 @@ pub struct Replicator {
     client: Client,
     subject: String,
     keep_old_log: Duration,
+    sender: Option<Sender>,
     status: watch::Sender<SyncStatus>,
 }
 
@@ -70,8 +71,14 @@ struct Progress {
 }
 
 impl Replicator {
-    /// A replicator of this store over this connection. Ended logs are kept `keep_old_log`.
-    pub fn new(store: Store, client: Client, keep_old_log: Duration) -> Self {
+    /// A replicator of this store over this connection, which tells the hub who sends. Ended logs are
+    /// kept `keep_old_log`.
+    pub fn new(
+        store: Store,
+        client: Client,
+        keep_old_log: Duration,
+        sender: Option<Sender>,
+    ) -> Self {
         let epoch = *store.epoch().borrow();
         let chain = Chain::genesis(store.site(), epoch);
         let subject = subjects::log(store.site());
@@ -90,6 +97,7 @@ impl Replicator {
             client,
             subject,
             keep_old_log,
+            sender,
             status: watch::Sender::new(status),
         }
     }
@@ -153,7 +161,8 @@ impl Replicator {
             if head.epoch != epoch {
                 return Ok(());
             }
-            let batch = progress.batch(epoch, head.seq, greet);
+            let mut batch = progress.batch(epoch, head.seq, greet);
+            batch.sender.clone_from(&self.sender);
             match self.send(&batch).await {
                 Ok(answer) => {
                     (pause, greet) = (PAUSE_MIN, false);
@@ -325,6 +334,7 @@ impl Progress {
             events,
             chain,
             head,
+            sender: None,
         }
     }
 }

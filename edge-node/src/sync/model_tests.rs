@@ -234,6 +234,7 @@ impl Message {
             events: numbered.map(|one| raw(one).expect("JSON")).collect(),
             chain: chain(self.epoch, &whole),
             head: self.head,
+            sender: None,
         }
     }
 }

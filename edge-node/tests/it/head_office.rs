@@ -24,7 +24,7 @@ pub(crate) struct HeadOffice {
     menus: Bucket,
     sites: Bucket,
     // Last: the server ends with it.
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// How long the tests' edges go without asking; a push is what they hear of.
@@ -37,7 +37,6 @@ impl HeadOffice {
         let options = HubNats {
             name: "hub-nats".into(),
             folder: sandbox.root().join("hub"),
-            sites: vec!["s1".to_owned()],
         };
         let nats = NatsServer::start_hub(&sandbox, options).await.unwrap();
         let client = nats
@@ -67,7 +66,7 @@ impl HeadOffice {
             client,
             menus,
             sites,
-            _sandbox: sandbox,
+            sandbox,
         }
     }
 
@@ -81,8 +80,13 @@ impl HeadOffice {
         let menu = toml::Table::from_iter([("reread_seconds".to_owned(), reread_seconds.into())]);
         let mut settings = toml::Table::from_iter([("menu".to_owned(), menu.into())]);
         settings.extend(more);
+        let folder = self
+            .sandbox
+            .folder(format!("box-{}", uuid::Uuid::now_v7()))
+            .unwrap();
+        self.nats.let_in("s1", &folder).unwrap();
         let options = SiteOptions {
-            leaf: Some(self.nats.leaf_url("s1").unwrap()),
+            enrolled: Some(folder),
             ..SiteOptions::new("s1", seed())
         };
         let test = TestSite::start_with(options.with(settings)).await;

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::score::Score;
 use super::{Drill, Options, quiet, say};
 use crate::demo::guests;
 use crate::demo::state::Tokens;
@@ -23,13 +24,14 @@ const RUSH: f64 = 150.0;
 const CATCH_UP: Duration = Duration::from_secs(600);
 
 impl Drill {
-    /// Plays both, and says what they took.
-    pub(super) async fn play_long(&self, options: &Options) -> Result<()> {
+    /// Plays both, says what they took, and takes the full account.
+    pub(super) async fn play_long(&self, options: &Options, score: &mut Score) -> Result<()> {
         let tokens = Tokens::sign_in(&self.world).await?;
         self.long_cut(&tokens).await?;
         // What was ordered in those days is told; tokens of that time end with it.
         let tokens = Tokens::sign_in(&self.world).await?;
-        self.old_copy(&tokens, options.rush).await
+        self.old_copy(&tokens, options.rush).await?;
+        self.account(&tokens, score).await
     }
 
     async fn long_cut(&self, tokens: &Tokens) -> Result<()> {

@@ -84,7 +84,7 @@ pub async fn run(options: Options) -> Result<bool> {
     let drill = Drill::start(&options, means).await?;
     let play = async {
         if options.long {
-            drill.play_long(&options).await?;
+            drill.play_long(&options, &mut score).await?;
         }
         drill.play(&options, &rounds, &mut score).await
     };
@@ -199,6 +199,7 @@ impl Drill {
                 .map(|id| (id.clone(), "Europe/Berlin".to_owned()))
                 .collect(),
             currency: seed.menu.currency.code().to_owned(),
+            settings: toml::Table::new(),
         };
         let world = World::start(sandbox, &programs, hub, sites.collect()).await?;
         for disk in site_disks.iter().chain(&hub_disk) {

@@ -40,7 +40,7 @@ use anyhow::{Context, Result};
 
 pub use self::binaries::{Binaries, Profile, binaries};
 pub use self::clock::WallClock;
-pub use self::nats::{HubNats, NatsServer, SiteNats};
+pub use self::nats::{HubNats, NatsServer, SiteNats, write_enrolled};
 pub use self::postgres::PostgresServer;
 pub use self::process::{Process, Spec};
 pub use self::proxy::TcpProxy;

@@ -38,10 +38,14 @@ impl World {
         sites: Vec<SiteOptions>,
     ) -> Result<Self> {
         let hub = Hub::start(&sandbox, binaries, hub).await?;
-        let key = hub.public_key().await?;
-        let starting = sites.into_iter().map(|options| {
-            let linked = hub.link(options, &key);
-            async { Site::start(&sandbox, binaries, linked?).await }
+        let starting = sites.into_iter().map(|options| async {
+            let folder = sandbox.folder(format!("{}/edge", options.id))?;
+            hub.enrol(binaries, &options.id, false, &folder).await?;
+            let enrolled = SiteOptions {
+                enrolled: Some(folder),
+                ..options
+            };
+            Site::start(&sandbox, binaries, enrolled).await
         });
         let sites = futures::future::try_join_all(starting).await?;
         hub.nats.wait_linked(sites.len() as u64).await?;

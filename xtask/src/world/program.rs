@@ -55,3 +55,15 @@ impl Program {
         self.wait_ready().await
     }
 }
+
+/// Lays `over` over `base`, table by table.
+pub(super) fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (name, value) in over {
+        match (base.get_mut(&name), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(name, value);
+            }
+        }
+    }
+}

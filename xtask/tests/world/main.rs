@@ -9,6 +9,8 @@ mod copies;
 mod demo;
 mod downline;
 mod head_office;
+mod identity;
+mod keys;
 mod kills;
 mod lies;
 mod line;

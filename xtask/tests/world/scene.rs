@@ -78,6 +78,11 @@ impl Scene {
     }
 
     pub(crate) async fn start_with(sites: Vec<SiteOptions>) -> Self {
+        Self::start_on(HubOptions::default(), sites).await
+    }
+
+    /// The same with a hub of these settings.
+    pub(crate) async fn start_on(hub: HubOptions, sites: Vec<SiteOptions>) -> Self {
         sunakku_common::install_crypto();
         let programs = programs().await;
         let place = PLACES.acquire().await.unwrap();
@@ -87,6 +92,7 @@ impl Scene {
                 .map(|site| (site.id.clone(), "Europe/Berlin".to_owned()))
                 .collect(),
             currency: "EUR".to_owned(),
+            ..hub
         };
         let seed = sites[0].seed.clone().expect("these sites have one");
         let sandbox = Sandbox::new().unwrap();
