@@ -3,15 +3,17 @@
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
 //! their arguments, so that they can be tested without servers. [`http`], [`assets`],
-//! [`cookie`], [`config`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
+//! [`cookie`], [`config`], [`doctor`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
 
 pub mod assets;
 pub mod business_day;
+pub mod certificate;
 pub mod chain;
 pub mod claims;
 pub mod command;
 pub mod config;
 pub mod cookie;
+pub mod doctor;
 pub mod down;
 pub mod event;
 pub mod http;
@@ -30,6 +32,7 @@ pub mod subjects;
 pub mod sync;
 pub mod telemetry;
 pub mod text;
+pub mod trace;
 
 /// Installs the process-wide TLS provider; call it first in `main`.
 pub fn install_crypto() {

@@ -13,6 +13,7 @@ use sunakku_common::config::{LogFormat, Secret, User};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::order::OrderLimits;
+use sunakku_common::telemetry::watch::Watch;
 
 pub use printer::{CodePage, Printer};
 
@@ -40,6 +41,7 @@ pub struct Config {
     pub kitchen: Kitchen,
     pub identity: Identity,
     pub telemetry: Telemetry,
+    pub watch: Watch,
 }
 
 macro_rules! section {

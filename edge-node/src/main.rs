@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use sunakku_common::{config::User, telemetry};
-use sunakku_edge::{App, Config};
+use sunakku_edge::{App, Config, doctor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,13 @@ enum Command {
         #[arg(long)]
         allow_volatile: bool,
     },
+    /// Looks at configuration, servers, disk, clock and certificates; exits with 1 when anything
+    /// does not work. Changes nothing.
+    Doctor {
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `EX_USAGE` of sysexits.h: the configuration cannot be used.
@@ -45,14 +52,10 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error, EXIT_USAGE),
     };
-    let Command::Serve {
-        check,
-        allow_volatile,
-    } = arguments.command;
-    let done = if check {
-        print(&config)
-    } else {
-        serve(config, allow_volatile)
+    let done = match arguments.command {
+        Command::Serve { check: true, .. } => print(&config),
+        Command::Serve { allow_volatile, .. } => serve(config, allow_volatile),
+        Command::Doctor { json } => examine(&config, json),
     };
     done.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS)
 }
@@ -73,6 +76,19 @@ fn print(config: &Config) -> Result<()> {
         .map(|User { name, .. }| name)
         .collect();
     println!("users: {names:?}");
+    Ok(())
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+async fn examine(config: &Config, json: bool) -> Result<()> {
+    let report = doctor::examine(config).await;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    ensure!(!report.has_faults(), "something does not work");
     Ok(())
 }
 

@@ -23,6 +23,7 @@ mod live;
 mod lost_data;
 mod memory;
 mod menu;
+mod metrics;
 mod movements;
 mod orders;
 mod pages;

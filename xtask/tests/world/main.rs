@@ -12,6 +12,8 @@ mod kills;
 mod lies;
 mod line;
 mod load;
+mod observed;
+mod operated;
 mod proof;
 mod relapse;
 mod scene;
