@@ -67,6 +67,10 @@ pub mod kind {
     pub const SITE_CLOSED: &str = "site.closed";
     /// The site takes orders again: [`super::SiteSwitched`].
     pub const SITE_OPENED: &str = "site.opened";
+    /// A guest at a device asks for somebody of the staff: [`super::StaffCall`].
+    pub const STAFF_CALLED: &str = "staff.called";
+    /// Somebody of the staff has seen to it: [`super::StaffCall`].
+    pub const STAFF_ANSWERED: &str = "staff.answered";
     /// A command of the hub's was done: [`super::CommandSettled`].
     pub const COMMAND_APPLIED: &str = "command.applied";
     /// A command of the hub's was not done: [`super::CommandSettled`].
@@ -481,6 +485,15 @@ pub struct SiteSwitched {
     /// Why, where that was told.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// Body of [`kind::STAFF_CALLED`] and [`kind::STAFF_ANSWERED`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StaffCall {
+    /// The device where the guest is.
+    pub device: String,
+    /// Who did it: called, or saw to it.
+    pub by: By,
 }
 
 /// Body of [`kind::COMMAND_APPLIED`] and [`kind::COMMAND_REFUSED`].

@@ -3,7 +3,8 @@
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
 //! their arguments, so that they can be tested without servers. [`http`], [`assets`],
-//! [`cookie`], [`config`], [`doctor`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
+//! [`cookie`], [`config`], [`doctor`], [`nats`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
+//! binaries share.
 
 pub mod assets;
 pub mod business_day;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod cookie;
 pub mod doctor;
 pub mod down;
+pub mod enrol;
 pub mod event;
 pub mod http;
 pub mod ids;
@@ -22,6 +24,7 @@ pub mod local_time;
 pub mod menu;
 pub mod model;
 pub mod money;
+pub mod nats;
 pub mod order;
 pub mod password;
 pub mod pricing;

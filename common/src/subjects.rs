@@ -1,5 +1,5 @@
 //! Every NATS subject that crosses between a site and the hub. Who may use which is enforced
-//! by the hub's nats-server (`deploy/nats/hub.conf`).
+//! by the hub's nats-server: see [`site_rights`] and [`crate::nats`].
 
 use crate::ids::SiteId;
 
@@ -39,6 +39,17 @@ pub const ALL_RECEIVED: &str = "up.*.command";
 
 /// Queue group of the hub's replicas on [`ALL_RECEIVED`].
 pub const RECEIVED_GROUP: &str = "commands";
+
+/// Site → hub, request: whether what lets the box in is to be renewed ([`crate::enrol::Renewal`]).
+pub fn credentials(site: &SiteId) -> String {
+    format!("up.{site}.cred")
+}
+
+/// What the hub subscribes to, to renew what lets boxes in.
+pub const ALL_CREDENTIALS: &str = "up.*.cred";
+
+/// Queue group of the hub's replicas on [`ALL_CREDENTIALS`].
+pub const CREDENTIALS_GROUP: &str = "credentials";
 
 /// A bucket in which the hub keeps one key per site, for the site to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +94,19 @@ impl Bucket {
     }
 }
 
+/// What a site may publish, and what it may subscribe. There is no right to any consumer: one
+/// would let a site read the keys of others, or have them sent to others.
+pub fn site_rights(site: impl std::fmt::Display) -> (Vec<String>, Vec<String>) {
+    let read = |bucket: Bucket| {
+        let name = bucket.name();
+        format!("$JS.hub.API.DIRECT.GET.KV_{name}.$KV.{name}.{site}")
+    };
+    let mut publish = vec![format!("up.{site}.>")];
+    publish.extend(Bucket::ALL.map(read));
+    let subscribe = vec![format!("down.{site}.>"), format!("_INBOX.{site}.>")];
+    (publish, subscribe)
+}
+
 /// Prefix of a site's reply subjects; the only place where the hub may answer it.
 pub fn inbox_prefix(site: &SiteId) -> String {
     format!("_INBOX.{site}")
@@ -96,6 +120,11 @@ pub fn site_of_log(subject: &str) -> Option<SiteId> {
 /// The site that says that commands have come, or `None` when it is no such subject.
 pub fn site_of_received(subject: &str) -> Option<SiteId> {
     site_of(subject, ".command")
+}
+
+/// The site that asks about its credentials, or `None` when it is no such subject.
+pub fn site_of_credentials(subject: &str) -> Option<SiteId> {
+    site_of(subject, ".cred")
 }
 
 fn site_of(subject: &str, rest: &str) -> Option<SiteId> {
@@ -143,6 +172,10 @@ mod tests {
             Bucket::Site.read(&site),
             "$JS.hub.API.DIRECT.GET.KV_site.$KV.site.s1"
         );
+        let (publish, subscribe) = site_rights(&site);
+        assert!(publish.contains(&Bucket::Menu.read(&site)));
+        assert!(publish.contains(&Bucket::Site.read(&site)));
+        assert!(subscribe.contains(&format!("{}.>", inbox_prefix(&site))));
         let (from, to) = Bucket::Menu.republish();
         assert_eq!(
             (from.as_str(), to.as_str()),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::chain::Chain;
 use crate::event::Event;
@@ -40,7 +41,25 @@ pub struct Batch {
     pub chain: Chain,
     /// The last sequence of the edge's log, sent or not.
     pub head: u64,
+    /// Who sends it; absent at a site that has no box of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Sender>,
 }
+
+/// The process that sends, so that the hub can tell two boxes with one identity apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// Public key of the box.
+    pub nkey: String,
+    /// Names the process.
+    pub instance: Uuid,
+    /// The process whose store it began with, as far as the store knows.
+    #[serde(default)]
+    pub after: Option<Uuid>,
+}
+
+/// How a batch is refused while another box speaks for the same site.
+pub const CONFLICT: &str = "identity-conflict";
 
 /// What stands in the hub's store for one site and epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +99,8 @@ pub enum Answer {
     },
     /// The batch cannot be taken as it is; nothing changed.
     Refused {
-        /// A word for programs: `malformed`, `chain`, `unknown-site`, `superseded`, `busy`.
+        /// A word for programs: `malformed`, `chain`, `unknown-site`, `superseded`, `busy`; of who
+        /// sends it, `archived`, `revoked`, `identity-check`, [`CONFLICT`].
         refused: String,
         /// A sentence for people.
         detail: String,

@@ -57,6 +57,7 @@ impl Log {
             events: events.iter().map(raw).collect(),
             chain: self.chains()[&to],
             head: self.events.len() as u64,
+            sender: None,
         }
     }
 }

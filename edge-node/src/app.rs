@@ -9,6 +9,8 @@ use async_nats::{ConnectOptions, ServerAddr};
 use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
+use sunakku_common::nats::{read_claims, read_creds, read_private};
+use sunakku_common::sync::Sender;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::downline::{Downline, Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
@@ -35,6 +38,7 @@ pub struct App {
     state: AppState,
     live: LiveReader,
     replicator: Replicator,
+    credentials: Option<Credentials>,
     maintenance: Maintenance,
     webhooks: Vec<Webhook>,
     printers: Vec<Printer>,
@@ -58,6 +62,7 @@ impl App {
             None => (None, FirstCounts::new()),
         };
         let store = open_store(&config, &first_counts, allow_volatile).await?;
+        take_over(&config, &store).await?;
         let kitchen = Kitchen::new(&config.stations);
         let menus = Menus::start(store.clone(), kitchen.clone(), menu).await;
         let menus = menus.context("reading the store")?;
@@ -66,7 +71,13 @@ impl App {
         let nats = connect_nats(&config).await?;
         let (live, live_reader) = Live::start(&store).await.context("reading the store")?;
         let retention = Duration::from_secs(config.log.retention_hours * 3600);
-        let replicator = Replicator::new(store.clone(), nats.clone(), retention);
+        let sender = sender(&config, &store).await?;
+        let replicator = Replicator::new(store.clone(), nats.clone(), retention, sender);
+        let file = config.nats.credentials.clone();
+        let has_hub = !file.as_os_str().is_empty();
+        let id = config.site.id.clone();
+        let renewals = || Credentials::new(file, id, nats.clone(), replicator.status());
+        let credentials = has_hub.then(renewals);
         let (signer, verifier) = identity(&config)?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
         let escalation = config.kitchen.clone();
@@ -85,9 +96,8 @@ impl App {
         let webhooks = webhooks.map(|options| Webhook::new(store.clone(), options));
         let webhooks = webhooks.collect::<Result<Vec<_>>>()?;
         let printers = config.printers.iter().cloned();
-        let time_zone = config.site.time_zone;
-        let printers = printers.map(|options| Printer::new(store.clone(), options, time_zone));
-        let printers = printers.collect();
+        let printers = printers.map(|options| Printer::new(store.clone(), options, site.clone()));
+        let printers: Vec<Printer> = printers.collect();
         let inner = Shared {
             kitchen,
             menus,
@@ -97,6 +107,7 @@ impl App {
             nats,
             sync: replicator.status(),
             health,
+            printers: printers.iter().map(Printer::shown).collect(),
             signer,
             verifier: Arc::new(verifier),
             password_checks: Semaphore::new(2),
@@ -118,6 +129,7 @@ impl App {
             state,
             live: live_reader,
             replicator,
+            credentials,
             maintenance,
             webhooks,
             printers,
@@ -140,6 +152,9 @@ impl App {
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));
         tasks.spawn(Downline::new(self.state.clone()).run(ending.clone()));
+        if let Some(credentials) = self.credentials {
+            tasks.spawn(credentials.run(ending.clone()));
+        }
         let upkeep = telemetry::upkeep(shared.metrics.clone(), shared.config.watch.clone());
         let token = ending.clone();
         tasks.spawn(async move { token.run_until_cancelled(upkeep).await });
@@ -195,6 +210,41 @@ async fn open_store(
         None => {}
     }
     Ok(store)
+}
+
+/// Takes over what the box before left, and forgets it here: should the store be lost later on, it
+/// would be of no use any more.
+async fn take_over(config: &Config, store: &Store) -> Result<()> {
+    let left = config.handover()?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    store
+        .hand_over(&left)
+        .await
+        .context("taking over the stock")?;
+    tracing::warn!(
+        skus = left.len(),
+        "stock was taken over from the box before: count it"
+    );
+    let file = &config.menu.handover;
+    std::fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))
+}
+
+/// How the hub tells this process from those of other boxes; nothing at a site without a hub.
+async fn sender(config: &Config, store: &Store) -> Result<Option<Sender>> {
+    let Some(creds) = read_private(&config.nats.credentials)? else {
+        return Ok(None);
+    };
+    let claims = read_creds(&creds).and_then(|(jwt, _)| read_claims(&jwt));
+    let claims = claims.context("nats.credentials: they cannot be read")?;
+    let instance = uuid::Uuid::now_v7();
+    let after = store.enter(instance).await.context("writing the store")?;
+    Ok(Some(Sender {
+        nkey: claims.sub,
+        instance,
+        after,
+    }))
 }
 
 async fn connect_nats(config: &Config) -> Result<async_nats::Client> {

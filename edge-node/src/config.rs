@@ -10,8 +10,10 @@ use chrono::NaiveTime;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use sunakku_common::config::{LogFormat, Secret, User};
+use sunakku_common::enrol::StockLeft;
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
+use sunakku_common::nats::read_private;
 use sunakku_common::order::OrderLimits;
 use sunakku_common::telemetry::watch::Watch;
 
@@ -68,9 +70,13 @@ section!(Http {
     max_websockets_per_caller: usize,
 });
 section!(Redis { url: Secret });
-section!(Nats { url: Secret });
+section!(Nats {
+    url: Secret,
+    credentials: PathBuf
+});
 section!(MenuSource {
     seed: PathBuf,
+    handover: PathBuf,
     reread_seconds: u64,
 });
 section!(Log {
@@ -310,6 +316,18 @@ impl Config {
         ensure!(faults.is_empty(), "menu.seed: {}", faults.join("; "));
         ensure!(0 < seed.menu.version, "menu.seed: versions count from 1");
         Ok(Some(seed))
+    }
+}
+
+impl Config {
+    /// What the box before left, to be counted; nothing when there is no such file.
+    pub fn handover(&self) -> Result<Vec<StockLeft>> {
+        let path = &self.menu.handover;
+        let Some(text) = read_private(path)? else {
+            return Ok(Vec::new());
+        };
+        serde_json::from_str(&text)
+            .with_context(|| format!("menu.handover: {} cannot be read", path.display()))
     }
 }
 

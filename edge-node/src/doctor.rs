@@ -90,20 +90,22 @@ async fn redis(config: &Config, report: &mut Report) {
         let advice = "the disk is full or failing: look at it before anything else";
         report.fault("redis", "its last write to disk failed", advice);
     }
-    if facts.memory_max == 0 {
-        let advice = "set maxmemory, as deploy/redis/redis.conf does";
-        report.warn("redis", "its memory has no limit", advice);
-    } else {
-        let percent = facts.memory_used * 100 / facts.memory_max;
-        let what = format!("{percent} % of its memory are in use");
-        if percent < MEMORY_HIGH_PERCENT {
-            report.ok("redis", what);
-        } else {
-            report.warn(
-                "redis",
-                what,
-                "raise maxmemory, or mend the line to the hub",
-            );
+    match (facts.memory_used * 100).checked_div(facts.memory_max) {
+        None => {
+            let advice = "set maxmemory, as deploy/redis/redis.conf does";
+            report.warn("redis", "its memory has no limit", advice);
+        }
+        Some(percent) => {
+            let what = format!("{percent} % of its memory are in use");
+            if percent < MEMORY_HIGH_PERCENT {
+                report.ok("redis", what);
+            } else {
+                report.warn(
+                    "redis",
+                    what,
+                    "raise maxmemory, or mend the line to the hub",
+                );
+            }
         }
     }
     if let Some((free, size)) = disk(&facts.folder) {

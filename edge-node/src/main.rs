@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use sunakku_common::{config::User, telemetry};
+use sunakku_edge::enrol::EnrolArgs;
 use sunakku_edge::{App, Config, doctor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,6 +41,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Makes this box a site, by a token of the hub.
+    Enrol(EnrolArgs),
 }
 
 /// `EX_USAGE` of sysexits.h: the configuration cannot be used.
@@ -47,15 +50,22 @@ const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     sunakku_common::install_crypto();
-    let arguments = Arguments::parse();
-    let config = match Config::load(arguments.config.as_deref()) {
-        Ok(config) => config,
-        Err(error) => return fail(&error, EXIT_USAGE),
-    };
-    let done = match arguments.command {
-        Command::Serve { check: true, .. } => print(&config),
-        Command::Serve { allow_volatile, .. } => serve(config, allow_volatile),
-        Command::Doctor { json } => examine(&config, json),
+    let Arguments { config, command } = Arguments::parse();
+    let load = || Config::load(config.as_deref());
+    let done = match command {
+        Command::Enrol(arguments) => enrol(&arguments),
+        Command::Doctor { json } => match load() {
+            Ok(config) => examine(&config, json),
+            Err(error) => return fail(&error, EXIT_USAGE),
+        },
+        Command::Serve {
+            check,
+            allow_volatile,
+        } => match load() {
+            Ok(config) if check => print(&config),
+            Ok(config) => serve(config, allow_volatile),
+            Err(error) => return fail(&error, EXIT_USAGE),
+        },
     };
     done.map_or_else(|error| fail(&error, 1), |()| ExitCode::SUCCESS)
 }
@@ -89,6 +99,13 @@ async fn examine(config: &Config, json: bool) -> Result<()> {
         println!("{report}");
     }
     ensure!(!report.has_faults(), "something does not work");
+    Ok(())
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+async fn enrol(arguments: &EnrolArgs) -> Result<()> {
+    println!("{}", sunakku_edge::enrol::enrol(arguments).await?);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::downline::{Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
+use crate::printer::PrinterShown;
 use crate::queue::Queue;
 use crate::screens::Screens;
 use crate::store::{OrderCounts, Store};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) nats: async_nats::Client,
     pub(crate) sync: watch::Receiver<SyncStatus>,
     pub(crate) health: watch::Receiver<Health>,
+    /// The site's printers, in the order of the configuration.
+    pub(crate) printers: Vec<watch::Receiver<PrinterShown>>,
     pub(crate) signer: Signer,
     pub(crate) verifier: Arc<Verifier>,
     /// Password checks at one time: each takes 19 MiB and a core.

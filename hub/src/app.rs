@@ -11,23 +11,27 @@ use async_nats::Client;
 use axum::Router;
 use futures::future::join_all;
 use sqlx::PgPool;
+use sunakku_common::nats::Keys;
 use sunakku_common::telemetry;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::broker::Account;
 use crate::downline::Downline;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::intake::Intake;
+use crate::sites::renewal::Renewals;
 use crate::upkeep::Upkeep;
 use crate::{Config, api, broker, database, metrics};
 
 /// One commits, one watches, one to spare.
 const INTAKE_CONNECTIONS: u32 = 3;
-/// One listens, four work.
-const DOWNLINE_CONNECTIONS: u32 = 5;
+/// One listens, four work, one tells who is let in.
+const DOWNLINE_CONNECTIONS: u32 = 6;
 /// The transaction of a group may take as long as so many statements.
 const COMMIT_STATEMENTS: u32 = 2;
 /// How long closing the connections may take.
@@ -43,6 +47,9 @@ pub struct App {
     /// Of its own, because one of its connections listens all the time.
     downline_pool: PgPool,
     client: Client,
+    account: Account,
+    renewals: Renewals,
+    account_due: Arc<Notify>,
     health: Health,
     router: Router,
 }
@@ -60,10 +67,26 @@ impl App {
         let intake_pool = database::pool(&config.postgres, INTAKE_CONNECTIONS)?;
         let downline_pool = database::pool(&config.postgres, DOWNLINE_CONNECTIONS)?;
         let identity = Arc::new(Identity::new(&config.identity, &config.users)?);
-        let client = broker::connect(&config.nats, &config.intake, &health).await?;
+        let keys = Keys::open(&config.nats.keys).context("nats.keys")?;
+        let client = broker::connect(&config.nats, &keys, &config.intake, &health).await?;
+        let account_due = Arc::new(Notify::new());
+        let account = Account {
+            sys: broker::connect_sys(&config.nats, &keys, Arc::clone(&account_due)).await?,
+            keys: keys.clone(),
+            pool: downline_pool.clone(),
+        };
+        let renewals = Renewals {
+            client: client.clone(),
+            pool: downline_pool.clone(),
+            keys: keys.clone(),
+            credential_seconds: config.nats.credential_seconds,
+        };
         let hub = api::Hub {
             pool: api_pool.clone(),
             identity,
+            keys: Arc::new(keys),
+            nats: config.nats.clone(),
+            enrolments: Arc::default(),
             health: health.clone(),
             recorder,
         };
@@ -75,6 +98,9 @@ impl App {
             intake_pool,
             downline_pool,
             client,
+            account,
+            renewals,
+            account_due,
             health,
             router,
         })
@@ -140,6 +166,9 @@ impl App {
         };
         let downline = Downline {
             client: self.client.clone(),
+            account: self.account,
+            renewals: self.renewals,
+            account_due: self.account_due,
             pool: self.downline_pool,
             health: self.health.clone(),
         };

@@ -49,6 +49,32 @@ impl Author {
             target: String::new(),
         }
     }
+
+    /// A box that has a token and no name yet.
+    pub(crate) fn of_box(address: Option<IpAddr>) -> Self {
+        Self {
+            actor: "box".to_owned(),
+            address,
+            ..Self::command()
+        }
+    }
+
+    /// The same with an answer that is not kept.
+    pub(crate) fn without_key(self) -> Self {
+        Self { key: None, ..self }
+    }
+}
+
+/// The peer of the connection; a proxy's address behind one.
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map(|peer| peer.0.ip())))
+    }
 }
 
 impl FromRequestParts<Hub> for Author {
@@ -57,10 +83,10 @@ impl FromRequestParts<Hub> for Author {
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, hub).await?;
         caller.require(&[])?;
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let Ok(Peer(address)) = Peer::from_request_parts(parts, hub).await;
         Ok(Self {
             actor: caller.0.sub,
-            address: peer.map(|peer| peer.0.ip()),
+            address,
             key: idempotency_key(&parts.headers)?,
             target: format!("{} {}", parts.method, parts.uri),
         })
@@ -127,6 +153,11 @@ impl Change {
         audit::record(&mut self.transaction, &self.author, entry)
             .await
             .or_problem()
+    }
+
+    /// Makes true what is answered in a way of its own, and under no key.
+    pub(crate) async fn commit_unkept(self) -> Answer<()> {
+        self.transaction.commit().await.or_problem()
     }
 
     /// Makes it true, and gives the answer.

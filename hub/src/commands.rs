@@ -6,11 +6,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use sunakku_common::ids::SiteId;
 use sunakku_common::money::Currency;
+use sunakku_common::nats::Keys;
 use sunakku_common::password;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::menus::command::MenuCommand;
+use crate::sites::{self, About};
 use crate::{App, Config, app, database, doctor, ledger};
 
 /// What the program is to do.
@@ -27,6 +29,9 @@ pub enum Command {
     /// The cafeterias.
     #[command(subcommand)]
     Site(SiteCommand),
+    /// The keys that say who may connect to nats-server.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Menus as files.
     #[command(subcommand)]
     Menu(MenuCommand),
@@ -49,6 +54,18 @@ pub enum Command {
 pub enum SiteCommand {
     /// Add a site, or change what is known of it.
     Add(SiteArgs),
+}
+
+/// The keys that say who may connect to nats-server, in the folder `nats.keys`.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make them, once, with what nats-server is to include (operator.conf).
+    Make,
+    /// Have a new key sign the sites' credentials; those signed before are good on. Start the hub
+    /// again afterwards: the sites renew theirs by themselves.
+    Rotate,
+    /// Stop believing the keys before the present one, when no site's credentials are by them.
+    Retire,
 }
 
 /// What is known of a site.
@@ -97,6 +114,7 @@ pub fn run(command: Command, config: Config) -> Result<()> {
                 database::migrate(&config.postgres).await?;
                 say("the schema is up to date")
             }
+            Command::Keys(command) => keys(&config, &command).await,
             Command::Site(SiteCommand::Add(site)) => add_site(&config, &site).await,
             Command::Menu(command) => menus(&config, command).await,
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
@@ -147,22 +165,48 @@ async fn serve(config: Config) -> Result<()> {
 async fn add_site(config: &Config, site: &SiteArgs) -> Result<()> {
     database::migrate(&config.postgres).await?;
     let pool = database::pool(&config.postgres, 1)?;
-    sqlx::query(
-        "insert into site (site_id, name, region, time_zone, currency) values ($1, $2, $3, $4, $5)
-         on conflict (site_id) do update set
-             name = excluded.name, region = excluded.region, time_zone = excluded.time_zone,
-             currency = excluded.currency",
-    )
-    .bind(site.id.as_str())
-    .bind(&site.name)
-    .bind(&site.region)
-    .bind(site.time_zone.name())
-    .bind(site.currency.code())
-    .execute(&pool)
-    .await
-    .with_context(|| format!("adding site {}", site.id))?;
+    let about = About {
+        name: site.name.clone(),
+        region: site.region.clone(),
+        time_zone: site.time_zone,
+        currency: site.currency.clone(),
+    };
+    let adding = sites::add_by_command(&pool, &site.id, &about).await;
+    adding.with_context(|| format!("adding site {}", site.id))?;
     pool.close().await;
     say(&format!("site {} is known", site.id))
+}
+
+async fn keys(config: &Config, command: &KeysCommand) -> Result<()> {
+    let folder = &config.nats.keys;
+    match command {
+        KeysCommand::Make => {
+            Keys::make(folder)?;
+            let folder = folder.display();
+            return say(&format!(
+                "made in {folder}: put operator.conf beside nats-server's hub.conf, and keep \
+                 offline.json elsewhere"
+            ));
+        }
+        KeysCommand::Rotate => Keys::open(folder)?.rotate(folder)?,
+        KeysCommand::Retire => {
+            let mut keys = Keys::open(folder)?;
+            let pool = database::pool(&config.postgres, 1)?;
+            let behind: Vec<String> = sqlx::query_scalar(
+                "select site_id from site_box where ended_at is null and issuer <> $1
+                 order by site_id",
+            )
+            .bind(keys.site_signer()?)
+            .fetch_all(&pool)
+            .await?;
+            if !behind.is_empty() {
+                let behind = behind.join(", ");
+                bail!("these sites have not renewed their credentials yet: {behind}");
+            }
+            keys.retire(folder)?;
+        }
+    }
+    say("done: start the hub again")
 }
 
 async fn menus(config: &Config, command: MenuCommand) -> Result<()> {

@@ -70,8 +70,14 @@ pub struct Postgres {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nats {
-    /// `nats://user:password@host:port`.
+    /// `nats://host:port`.
     pub url: Secret,
+    /// The folder that `sunakku-hub keys make` filled.
+    pub keys: PathBuf,
+    /// Where sites reach it, as they are told when they are enrolled.
+    pub leaf_url: String,
+    /// Seconds that a box's credentials are good; they are renewed at half of it.
+    pub credential_seconds: u32,
 }
 
 /// Limits on what sites send.
@@ -141,6 +147,12 @@ impl Config {
         postgres.context("postgres.url cannot be read")?;
         let nats = ServerAddr::from_str(self.nats.url.expose());
         nats.context("nats.url cannot be read")?;
+        let leaf = ServerAddr::from_str(&self.nats.leaf_url);
+        leaf.context("nats.leaf_url cannot be read")?;
+        ensure!(
+            self.nats.credential_seconds > 1,
+            "nats.credential_seconds must be at least 2"
+        );
         let seconds = self.identity.session_seconds;
         ensure!(seconds > 0, "identity.session_seconds must be at least 1");
         ensure!(

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use sunakku_common::claims::Role;
 use sunakku_common::doctor::{Report, ask_locally};
+use sunakku_common::nats::Keys;
 use tokio::time::timeout;
 
 use crate::database::{migrator, pool};
@@ -163,6 +164,7 @@ async fn sites(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Error> {
                 coalesce(c.chain = c.chain_edge, true),
                 (select count(*) from parked_event p where p.site_id = s.site_id)
          from site s left join site_cursor c on c.site_id = s.site_id and c.is_current
+         where s.archived_at is null
          order by s.site_id",
     )
     .fetch_all(pool)
@@ -212,13 +214,15 @@ async fn nats(config: &Config, report: &mut Report) {
         Err(error) => report.fault(
             "nats",
             format!("it cannot be used: {error:#}"),
-            "sites are not heard: systemctl status sunakku-nats; nats.url",
+            "sites are not heard: systemctl status sunakku-nats; nats.url; nats.keys, and its \
+             operator.conf beside nats-server's configuration",
         ),
     }
 }
 
 async fn streams(config: &Config) -> Result<usize> {
-    let client = broker::connect(&config.nats, &config.intake, &Health::default()).await?;
+    let keys = Keys::open(&config.nats.keys)?;
+    let client = broker::connect(&config.nats, &keys, &config.intake, &Health::default()).await?;
     let account = async_nats::jetstream::new(client).query_account().await?;
     Ok(account.streams)
 }

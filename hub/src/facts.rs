@@ -26,11 +26,13 @@ struct SiteFacts {
     menu_version: i64,
 }
 
-/// The figures of every site.
+/// The figures of every site. One that is archived counts as never heard: it is not missed.
 pub(crate) async fn sites(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let sites: Vec<SiteFacts> = sqlx::query_as(
         "select s.site_id,
-                coalesce(extract(epoch from c.last_seen_at), 0)::float8 as last_seen,
+                case when s.archived_at is null
+                     then coalesce(extract(epoch from c.last_seen_at), 0)::float8
+                     else 0 end as last_seen,
                 coalesce(greatest(c.head - c.cursor, 0), 0) as pending,
                 coalesce(c.chain = c.chain_edge, true) as chain_equal,
                 coalesce((select sum(a.forks)::bigint from site_cursor a

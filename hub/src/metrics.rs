@@ -16,6 +16,8 @@ pub const INGEST_COMMIT: &str = "sunakku_ingest_commit_duration_seconds";
 pub const INGEST_DELAY: &str = "sunakku_ingest_delay_seconds";
 /// Events that lie between what the hub holds and what a site last sent.
 pub const INGEST_GAP: &str = "sunakku_ingest_gap_events";
+/// Batches of a box that has the identity of another one, by site.
+pub const IDENTITY_CONFLICTS: &str = "sunakku_site_identity_conflicts_total";
 /// Order steps that the rules of `common` do not have, such as those that are told again.
 pub const INGEST_ODD_STEPS: &str = "sunakku_ingest_odd_steps_total";
 /// What was written for sites to read, by `bucket`: `menu`, `site`.
@@ -28,6 +30,10 @@ pub const COMMANDS_OPEN: &str = "sunakku_commands_open";
 pub const COMMANDS_SENT: &str = "sunakku_commands_sent_total";
 /// Commands that no site has reported in time.
 pub const COMMANDS_EXPIRED: &str = "sunakku_commands_expired_total";
+/// Rounds that told nats-server who is let in, by [`ACCOUNT_RESULTS`].
+pub const ACCOUNT_ROUNDS: &str = "sunakku_account_rounds_total";
+/// Boxes that nats-server is told to keep out.
+pub const BOXES_KEPT_OUT: &str = "sunakku_boxes_kept_out";
 /// When a site was last heard, seconds since 1970.
 pub const SITE_LAST_SEEN: &str = "sunakku_site_last_seen_timestamp_seconds";
 /// Connections of the pool by `state`: `idle`, `used`.
@@ -63,12 +69,18 @@ pub const POOL_WAIT: &str = "sunakku_db_pool_wait_seconds";
 /// Always 1; its labels tell the build.
 pub const BUILD_INFO: &str = "sunakku_build_info";
 
+/// What became of a round that told nats-server who is let in.
+pub const ACCOUNT_RESULTS: [&str; 2] = ["told", "failed"];
 /// What became of an event.
 pub const EVENT_RESULTS: [&str; 3] = ["applied", "duplicate", "parked"];
 /// What a batch was answered with.
 pub const BATCH_RESULTS: [&str; 5] = ["committed", "expected", "forked", "diverged", "refused"];
 /// Why a message was refused, or (`no-reply`, `foreign-reply`, `no-site`) dropped.
-pub const REFUSED_REASONS: [&str; 8] = [
+pub const REFUSED_REASONS: [&str; 12] = [
+    "archived",
+    "revoked",
+    "identity-check",
+    "identity-conflict",
     "malformed",
     "chain",
     "unknown-site",
@@ -95,6 +107,10 @@ pub fn describe() {
         INGEST_GAP,
         "Events missing between the cursor and the last batch"
     );
+    describe_counter!(
+        IDENTITY_CONFLICTS,
+        "Batches of a box with another's identity"
+    );
     describe_counter!(INGEST_ODD_STEPS, "Order steps that the rules do not have");
     describe_gauge!(
         SITE_LAST_SEEN,
@@ -109,6 +125,11 @@ pub fn describe() {
     describe_gauge!(COMMANDS_OPEN, "Commands that no site has reported yet");
     describe_counter!(COMMANDS_SENT, "Commands sent, again included");
     describe_counter!(COMMANDS_EXPIRED, "Commands that no site reported in time");
+    describe_counter!(ACCOUNT_ROUNDS, "Rounds that told nats-server who is let in");
+    describe_gauge!(BOXES_KEPT_OUT, "Boxes that are not let in any more");
+    for result in ACCOUNT_RESULTS {
+        counter!(ACCOUNT_ROUNDS, "result" => result).increment(0);
+    }
     for bucket in ["menu", "site"] {
         counter!(ROLLOUT_WRITES, "bucket" => bucket).increment(0);
     }
@@ -175,5 +196,6 @@ pub fn describe_site(site: &str) {
         counter!(INGEST_EVENTS, "site" => site.to_owned(), "result" => result).increment(0);
     }
     gauge!(INGEST_GAP, "site" => site.to_owned()).increment(0);
+    counter!(IDENTITY_CONFLICTS, "site" => site.to_owned()).increment(0);
     counter!(INGEST_ODD_STEPS, "site" => site.to_owned()).increment(0);
 }

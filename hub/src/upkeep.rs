@@ -18,7 +18,7 @@ use crate::config::Postgres;
 use crate::database::{give_up, migrate_when_up};
 use crate::facts;
 use crate::health::Health;
-use crate::metrics as names;
+use crate::{metrics as names, sites};
 
 /// How often the database is asked whether it is there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -79,6 +79,10 @@ impl Upkeep {
                 partitions_due = Instant::now() + PARTITIONS_EVERY;
                 note(self.round(Round::Partitions).await, "making partitions");
                 note(self.round(Round::Keys).await, "forgetting old keys");
+                note(
+                    self.round(Round::Boxes).await,
+                    "forgetting old tokens and processes",
+                );
             }
         }
     }
@@ -95,6 +99,7 @@ impl Upkeep {
                 Round::Figures => figures(&mut connection).await,
                 Round::Partitions => make_partitions(&mut connection).await,
                 Round::Keys => forget_keys(&mut connection).await,
+                Round::Boxes => sites::forget(&mut connection).await,
             }
         };
         match timeout(limit, work).await {
@@ -117,6 +122,7 @@ enum Round {
     Figures,
     Partitions,
     Keys,
+    Boxes,
 }
 
 async fn probe(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -4,6 +4,7 @@
 //! all start the same servers in the same way.
 
 pub mod demo;
+pub mod drill;
 pub mod harness;
 pub mod replay;
 pub mod world;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::demo;
+use xtask::{demo, drill};
 
 /// Development commands of Sunakku.
 #[derive(Parser)]
@@ -16,18 +16,22 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Options),
+    Drill(drill::Options),
 }
 
 #[expect(clippy::print_stderr, reason = "this is a command")]
 #[tokio::main]
 async fn main() -> ExitCode {
     sunakku_common::install_crypto();
-    let Command::Demo(options) = Arguments::parse().command;
-    match demo::run(options).await {
+    let (name, ran) = match Arguments::parse().command {
+        Command::Demo(options) => ("demo", demo::run(options).await),
+        Command::Drill(options) => ("drill", drill::run(options).await),
+    };
+    match ran {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("cargo demo: {error:#}");
+            eprintln!("cargo {name}: {error:#}");
             ExitCode::FAILURE
         }
     }

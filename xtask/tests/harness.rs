@@ -23,15 +23,13 @@ use xtask::harness::{
 /// Long enough to be sure that something does *not* happen.
 const SILENCE: Duration = Duration::from_millis(500);
 
-async fn start_hub(sandbox: &Sandbox, sites: &[&str]) -> Result<NatsServer> {
+async fn start_hub(sandbox: &Sandbox) -> Result<NatsServer> {
     let folder = sandbox.root().join("hub/nats");
-    let sites = sites.iter().map(|site| (*site).to_owned()).collect();
     NatsServer::start_hub(
         sandbox,
         HubNats {
             name: "hub-nats".into(),
             folder,
-            sites,
         },
     )
     .await
@@ -138,7 +136,7 @@ async fn a_stopped_server_hangs_and_then_answers() -> Result<()> {
 #[tokio::test]
 async fn jetstream_keeps_its_messages_until_it_is_wiped() -> Result<()> {
     let sandbox = Sandbox::new()?;
-    let hub = start_hub(&sandbox, &[]).await?;
+    let hub = start_hub(&sandbox).await?;
     let config = stream::Config {
         name: "S".into(),
         subjects: vec!["s.>".into()],

@@ -10,8 +10,8 @@ const TIMEOUT_MS = 10_000;
 /** No answer came: what was asked may or may not have been done. */
 export class Lost extends Error {}
 
-/** @type {{screen: string, language: string}} */
-export const caller = { screen: '', language: 'en' };
+/** `device` names the screen itself, in what is done at it. @type {{screen: string, device: string, language: string}} */
+export const caller = { screen: '', device: '', language: 'en' };
 
 /**
  * @param {string} method
@@ -22,6 +22,7 @@ export const caller = { screen: '', language: 'en' };
 export async function call(method, path, { body, key, etag } = {}) {
   /** @type {Record<string, string>} */
   const headers = { 'x-sunakku-screen': caller.screen, 'accept-language': caller.language };
+  if (caller.device) headers['x-device'] = caller.device;
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (key) headers['idempotency-key'] = key;
   if (etag) headers['if-none-match'] = etag;

@@ -1,21 +1,31 @@
 // Screens are drawn for one size and scaled to the display, so that text keeps its share of it.
 
+/** @typedef {{width: number, height: number, flexWidth: boolean, flexHeight: boolean, leastHeight: number}} Drawing */
+
 /**
  * Scales the page so that `width` × `height` fit. What the display has more than that is given
- * to the page in the directions that flex, as `--w` and `--h`.
+ * to the page in the directions that flex, as `--w` and `--h`. Answers how to change the drawing.
  * @param {number} width
  * @param {number} height
- * @param {{flexWidth?: boolean, flexHeight?: boolean, leastHeight?: number}} [options]
+ * @param {Partial<Drawing>} [options]
  */
-export function fit(width, height, { flexWidth = false, flexHeight = false, leastHeight = height } = {}) {
+export function fit(width, height, options = {}) {
   const root = document.documentElement;
+  /** @type {Drawing} */
+  const drawn = { width, height, flexWidth: false, flexHeight: false, leastHeight: height, ...options };
+  let drawing = drawn;
   const scale = () => {
-    const [across, down] = [window.innerWidth / width, window.innerHeight / (flexHeight ? leastHeight : height)];
+    const across = window.innerWidth / drawing.width;
+    const down = window.innerHeight / (drawing.flexHeight ? drawing.leastHeight : drawing.height);
     const factor = Math.min(across, down);
     root.style.setProperty('zoom', String(factor));
-    root.style.setProperty('--w', `${flexWidth ? Math.max(width, window.innerWidth / factor) : width}px`);
-    root.style.setProperty('--h', `${flexHeight ? window.innerHeight / factor : height}px`);
+    root.style.setProperty('--w', `${drawing.flexWidth ? Math.max(drawing.width, window.innerWidth / factor) : drawing.width}px`);
+    root.style.setProperty('--h', `${drawing.flexHeight ? window.innerHeight / factor : drawing.height}px`);
   };
   window.addEventListener('resize', scale);
   scale();
+  return (/** @type {Partial<Drawing>} */ change) => {
+    drawing = { ...drawn, ...change };
+    scale();
+  };
 }

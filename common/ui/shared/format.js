@@ -51,3 +51,14 @@ export function day(time, zone, language) {
 export function count(number) {
   return number.toLocaleString('en-GB');
 }
+
+/**
+ * A time of today by the clock, another one with its day: "12:30", "Monday 23 November, 12:30".
+ * @param {string} time
+ * @param {string} zone
+ * @param {string} language
+ */
+export function moment(time, zone, language) {
+  const on = day(new Date(time), zone, language);
+  return on === day(new Date(), zone, language) ? clock(time, zone) : `${on}, ${clock(time, zone)}`;
+}

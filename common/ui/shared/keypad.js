@@ -1,6 +1,6 @@
 // A keypad with arrows, OK and back reaches every control: arrows go to the nearest one that way.
 
-const CONTROLS = 'button:not([disabled]), input, select, [href], [tabindex="0"]';
+const CONTROLS = 'button:not([disabled]), input, select, a[href], [tabindex="0"]';
 
 /** @param {HTMLElement} element */
 function shown(element) {

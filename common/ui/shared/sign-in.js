@@ -1,7 +1,8 @@
 // How a screen signs in: by a code in the page's fragment that works once, by typing one, or by name and
 // password. What it gets is a cookie that no script can read.
 import { act, call, caller, Lost, pause, slug } from './api.js';
-import { html, Icon, Logo, signal, useState } from './ui.js';
+import { kept } from './store.js';
+import { effect, html, Icon, Logo, signal, useState } from './ui.js';
 import { learn, t } from './words.js';
 
 learn({
@@ -64,12 +65,23 @@ let renewal = 0;
 export async function begin(page) {
   caller.screen = page.screen;
   roles = page.roles;
+  nameDevice(page.screen);
   const code = new URLSearchParams(location.hash.slice(1)).get('code');
   if (code) {
     history.replaceState(null, '', location.pathname + location.search);
     await redeem(code);
   }
   await look();
+}
+
+/** What this screen is called: by its code, or else by a name of its own until it gets one. @type {{value: string}} */
+let device = { value: '' };
+
+/** @param {string} screen */
+function nameDevice(screen) {
+  const own = `${screen}-${crypto.randomUUID().slice(0, 4)}`;
+  device = kept(`device.${screen}`, own, (name) => typeof name === 'string' && /^[\w.:-]{1,64}$/.test(name));
+  effect(() => { caller.device = device.value; });
 }
 
 /** Nobody is signed in any more. */
@@ -119,6 +131,7 @@ async function redeem(code) {
   try {
     const answer = await call('POST', '/v1/session/code', { body: { code, screen: caller.screen } });
     trouble.value = answer.status === 200 ? '' : `sign-in.${slug(answer)}`;
+    if (answer.status === 200) device.value = answer.body.name;
   } catch {
     trouble.value = 'sign-in.lost';
   }

@@ -38,7 +38,7 @@ export function trapFocus(dialog, close) {
   if (!dialog) return () => {};
   const before = /** @type {HTMLElement | null} */ (document.activeElement);
   const within = () => /** @type {HTMLElement[]} */ ([...dialog.querySelectorAll(
-    'button:not([disabled]), input, select, textarea, [href], [tabindex="0"]')]);
+    'button:not([disabled]), input, select, textarea, a[href], [tabindex="0"]')]);
   const heading = /** @type {HTMLElement | null} */ (dialog.querySelector('[data-focus], [tabindex="-1"]'));
   (heading ?? within()[0])?.focus({ preventScroll: true });
   /** @param {KeyboardEvent} event */

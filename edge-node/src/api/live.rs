@@ -25,7 +25,7 @@ use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
 use crate::metrics as names;
 use crate::screens::{Connected, Full};
 use crate::state::AppState;
-use crate::store::{OrderFilter, StoreError, TicketFilter};
+use crate::store::{Call, OrderFilter, StoreError, TicketFilter};
 
 /// How often a screen hears that it is live.
 const BEAT: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ const PART: usize = 200;
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// `stock`, `orders`, `tickets`, `menu`, `sync`, by commas.
+    /// `stock`, `orders`, `tickets`, `menu`, `sync`, `calls`, by commas.
     topics: String,
     /// The last sequence that was seen: every frame after it, no snapshot. A snapshot when the
     /// log no longer reaches back to it.
@@ -54,7 +54,7 @@ pub(super) struct Wanted {
 
 /// Frames `{type, seq, at, data}` as they happen.
 ///
-/// `type` is `snapshot`, `stock`, `order`, `ticket`, `menu`, `sync` or `beat`. The frames of one
+/// `type` is `snapshot`, `stock`, `order`, `ticket`, `menu`, `site`, `sync`, `call` or `beat`. The frames of one
 /// event have its sequence and come together; a beat tells the last sequence of which all was
 /// sent. The token comes as `Authorization: Bearer`, or as subprotocols
 /// `sunakku.v1, bearer.<token>`; a page with a cookie names its screen: `sunakku.v1, screen.kitchen`.
@@ -372,6 +372,11 @@ impl AppState {
                 "menu",
                 json!({ "version": shared.menus.current().menu.version }),
             ),
+            Topic::Calls => {
+                let calls = shared.store.calls().await?;
+                let row = |call: &Call| json!({ "device": call.device, "since": call.since });
+                ("calls", calls.iter().map(row).collect())
+            }
             Topic::Sync => ("sync", serde_json::to_value(self.sync_answer().await?)?),
         })
     }

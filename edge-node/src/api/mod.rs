@@ -1,6 +1,7 @@
 //! The edge's HTTP API: all routes, and the layers around them.
 
 mod board;
+mod calls;
 mod counts;
 mod devices;
 mod health;
@@ -8,6 +9,7 @@ mod live;
 mod menu;
 mod movements;
 mod orders;
+mod printers;
 mod queue;
 mod session;
 mod shared;
@@ -15,6 +17,7 @@ mod site;
 mod stock;
 mod sync;
 mod tickets;
+mod today;
 
 use std::time::Duration;
 
@@ -73,7 +76,11 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(live::live))
         .routes(routes!(board::board))
         .routes(routes!(site::get))
+        .routes(routes!(calls::call, calls::list))
         // For staff.
+        .routes(routes!(calls::done))
+        .routes(routes!(printers::list))
+        .routes(routes!(today::today))
         .routes(routes!(orders::collect))
         .routes(routes!(tickets::list))
         .routes(routes!(counts::counts))

@@ -40,7 +40,7 @@ pub(super) fn operation(
 }
 
 /// A kiosk is its own device; a screen that several people use tells its name.
-fn device(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(super) fn device(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if caller.0.role == Role::Kiosk {
         return Ok(Some(caller.0.sub.clone()));
     }

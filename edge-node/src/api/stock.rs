@@ -50,8 +50,10 @@ async fn rows(state: &AppState) -> Result<Vec<StockRow>, Problem> {
     levels.extend(state.inner.store.stock().await?);
     let suspensions = state.inner.store.suspensions().await?;
     let marks = state.inner.store.low_marks().await?;
+    let to_count = state.inner.store.to_count().await?;
     let row = |(sku, level): (String, StockLevel)| StockRow {
         suspended_until: suspensions.get(&sku).copied(),
+        to_count: to_count.contains(&sku),
         ..StockRow::new(sku.clone(), level, marks.get(&sku).copied())
     };
     Ok(levels.into_iter().map(row).collect())

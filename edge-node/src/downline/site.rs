@@ -104,6 +104,17 @@ impl SiteState {
         set.unwrap_or(self.inner.own.time_zone)
     }
 
+    /// What people call it: as the hub has told, else as its own configuration says, else its id.
+    pub(crate) fn name(&self) -> String {
+        let kept = self.inner.kept.load();
+        let own = &self.inner.own;
+        match &kept.settings {
+            Some(settings) => settings.name.clone(),
+            None if own.name.is_empty() => own.id.to_string(),
+            None => own.name.clone(),
+        }
+    }
+
     /// What the site sells in, as far as the hub has told.
     pub(crate) fn currency(&self) -> Option<Currency> {
         let kept = self.inner.kept.load();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sunakku_common::event::{
-    Event, OrderMoved, OrderPlaced, StockChange, TicketCreated, TicketMoved, kind,
+    Event, OrderMoved, OrderPlaced, StaffCall, StockChange, TicketCreated, TicketMoved, kind,
 };
 use sunakku_common::ids::Epoch;
 use sunakku_common::pricing::StockLevel;
@@ -28,15 +28,17 @@ pub(crate) enum Topic {
     Tickets,
     Menu,
     Sync,
+    Calls,
 }
 
 impl Topic {
-    pub(crate) const ALL: [(&str, Self); 5] = [
+    pub(crate) const ALL: [(&str, Self); 6] = [
         ("stock", Self::Stock),
         ("orders", Self::Orders),
         ("tickets", Self::Tickets),
         ("menu", Self::Menu),
         ("sync", Self::Sync),
+        ("calls", Self::Calls),
     ];
 }
 
@@ -296,6 +298,12 @@ impl Told {
             kind::MENU_ACTIVATED => add(Topic::Menu, "menu", event.body()?),
             kind::SITE_CLOSED | kind::SITE_OPENED | kind::SITE_CONFIGURED => {
                 add(Topic::Menu, "site", event.body()?);
+            }
+            called @ (kind::STAFF_CALLED | kind::STAFF_ANSWERED) => {
+                let call: StaffCall = event.body()?;
+                let open = called == kind::STAFF_CALLED;
+                let data = json!({ "device": call.device, "since": at, "open": open });
+                add(Topic::Calls, "call", data);
             }
             _ => {}
         }

@@ -13,22 +13,25 @@ mod job;
 mod paper;
 mod press;
 mod render;
+mod shown;
 mod status;
 mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use code_page::CodePage;
+pub(crate) use shown::PrinterShown;
 pub(crate) use words::Words;
 
 use crate::backoff::Backoff;
 use crate::config;
+use crate::downline::SiteState;
 use crate::log::{Tail, Tailed};
 use crate::metrics as names;
 use crate::store::{ErrorChain, Store, StoreError};
@@ -54,14 +57,15 @@ pub(crate) struct Printer {
     press: Arc<Press>,
     backoff: Backoff,
     expire: Duration,
+    shown: watch::Sender<PrinterShown>,
 }
 
 /// What a printer is about.
 enum Done {
     /// A ticket was tried.
     Worked(Outcome),
-    /// It was asked whether it could print.
-    Probed(bool),
+    /// It was asked whether it could print, and if not why.
+    Probed(Result<(), String>),
 }
 
 /// The printer itself, by what was seen of it.
@@ -74,8 +78,8 @@ struct Bench {
 }
 
 impl Printer {
-    /// A printer with these settings, at a site in this time zone.
-    pub(crate) fn new(store: Store, options: config::Printer, time_zone: Tz) -> Self {
+    /// A printer with these settings at this site.
+    pub(crate) fn new(store: Store, options: config::Printer, site: SiteState) -> Self {
         let name = options.name.clone();
         metrics::gauge!(names::PRINTER_UP, "printer" => name.clone()).set(0.0);
         metrics::gauge!(names::PRINTER_WAITING, "printer" => name.clone()).set(0.0);
@@ -85,12 +89,18 @@ impl Printer {
         }
         let backoff = Backoff::new(options.retry_min_milliseconds, options.retry_max_seconds);
         Self {
-            press: Arc::new(Press::new(store.clone(), &options, time_zone)),
+            press: Arc::new(Press::new(store.clone(), &options, site)),
             expire: Duration::from_secs(options.expire_seconds),
+            shown: watch::Sender::new(PrinterShown::new(&options)),
             store,
             options,
             backoff,
         }
+    }
+
+    /// How it stands, from now on.
+    pub(crate) fn shown(&self) -> watch::Receiver<PrinterShown> {
+        self.shown.subscribe()
     }
 
     /// Prints until it is told to stop; a ticket that is at the printer then may still end.
@@ -157,7 +167,10 @@ impl Printer {
                 Some(done) = bench.tasks.join_next() => match done {
                     Ok(done) => self.note(done?, &mut line, bench),
                     // A panic ends the try alone.
-                    Err(_panicked) => self.note(Done::Worked(Outcome::Failed), &mut line, bench),
+                    Err(_panicked) => {
+                        let failed = Outcome::Failed("the try broke off".to_owned());
+                        self.note(Done::Worked(failed), &mut line, bench);
+                    }
                 },
                 _ = note.tick() => {
                     let mark = line.mark();
@@ -171,6 +184,8 @@ impl Printer {
             let name = self.options.name.clone();
             metrics::gauge!(names::PRINTER_WAITING, "printer" => name)
                 .set(line.waiting.len() as f64);
+            self.shown
+                .send_if_modified(|shown| shown.set_waiting(line.waiting.len()));
         }
     }
 
@@ -182,19 +197,21 @@ impl Printer {
 
     fn note(&self, done: Done, line: &mut Line, bench: &mut Bench) {
         let outcome = match done {
-            Done::Probed(up) => return self.show(up),
+            Done::Probed(probe) => return self.show(probe.err()),
             Done::Worked(outcome) => outcome,
         };
         match outcome {
-            Outcome::Failed => {
-                self.show(false);
+            Outcome::Failed(trouble) => {
+                self.show(Some(trouble));
                 self.count("retried");
                 bench.failures = bench.failures.saturating_add(1);
                 bench.rest_until = Instant::now() + self.backoff.pause(bench.failures);
                 return;
             }
             Outcome::Printed | Outcome::Copied => {
-                self.show(true);
+                self.show(None);
+                let now = self.store.now();
+                self.shown.send_modify(|shown| shown.note_printed(now));
                 bench.failures = 0;
                 self.count(if outcome == Outcome::Copied {
                     "copy"
@@ -208,8 +225,10 @@ impl Printer {
         line.waiting.pop_front();
     }
 
-    fn show(&self, up: bool) {
-        let name = self.options.name.clone();
+    /// Shows that it could print, or why not.
+    fn show(&self, trouble: Option<String>) {
+        let (name, up) = (self.options.name.clone(), trouble.is_none());
+        self.shown.send_modify(|shown| shown.note_state(trouble));
         metrics::gauge!(names::PRINTER_UP, "printer" => name).set(f64::from(u8::from(up)));
     }
 

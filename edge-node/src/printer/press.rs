@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use sunakku_common::event::JobKind;
 
 use super::device::{Device, DeviceError};
 use super::job::Job;
 use super::render::{Look, render};
 use crate::config;
+use crate::downline::SiteState;
 use crate::store::{Beginning, DeadLetter, ErrorChain, Store, StoreError};
 
 /// Pause before a store that is away is told again that a ticket is on paper.
@@ -22,7 +22,9 @@ pub(super) struct Press {
     store: Store,
     name: String,
     expire: Duration,
-    look: Look,
+    options: config::Printer,
+    /// Whose clocks tickets tell the time by.
+    site: SiteState,
     device: Device,
 }
 
@@ -37,35 +39,41 @@ pub(super) enum Outcome {
     Needless,
     /// It is among the dead letters.
     Dead,
-    /// It is to be tried again.
-    Failed,
+    /// It is to be tried again; why it was not printed.
+    Failed(String),
 }
 
 impl Press {
-    pub(super) fn new(store: Store, options: &config::Printer, time_zone: Tz) -> Self {
-        let look = Look {
-            page: options.code_page,
-            columns: options.columns,
-            language: options.language.clone(),
-            time_zone,
-        };
+    pub(super) fn new(store: Store, options: &config::Printer, site: SiteState) -> Self {
         let timeout = Duration::from_secs(options.timeout_seconds);
         Self {
             store,
             name: options.name.clone(),
             expire: Duration::from_secs(options.expire_seconds),
-            look,
+            options: options.clone(),
+            site,
             device: Device::new(options.address.clone(), timeout, options.closes),
         }
     }
 
-    /// Whether the printer could print now.
-    pub(super) async fn probe(&self) -> bool {
+    /// Whether the printer could print now, else why not.
+    pub(super) async fn probe(&self) -> Result<(), String> {
         let probe = self.device.probe().await;
-        if let Err(error) = &probe {
-            tracing::debug!(printer = self.name, error = %ErrorChain(error), "is not ready");
+        probe.map_err(|error| {
+            let error = ErrorChain(&error).to_string();
+            tracing::debug!(printer = self.name, error, "is not ready");
+            error
+        })
+    }
+
+    /// How a ticket looks that is printed now.
+    fn look(&self) -> Look {
+        Look {
+            page: self.options.code_page,
+            columns: self.options.columns,
+            language: self.options.language.clone(),
+            time_zone: self.site.time_zone(),
         }
-        probe.is_ok()
     }
 
     /// Tries once to print a ticket.
@@ -96,7 +104,7 @@ impl Press {
         let Beginning::Begun { again } = self.store.begin_print(print).await? else {
             return Ok(Outcome::Needless);
         };
-        let sheet = render(&self.look, &ticket.details, again);
+        let sheet = render(&self.look(), &ticket.details, again);
         if let Err(error) = link.print(&sheet).await {
             return self.failed(job, &error).await;
         }
@@ -119,7 +127,7 @@ impl Press {
         let attempts = self.store.note_attempt(&job.id(&self.name), &error).await?;
         let (printer, tries) = (&self.name, attempts.len());
         tracing::warn!(printer, ticket = %job.ticket, tries, error, "a ticket was not printed");
-        Ok(Outcome::Failed)
+        Ok(Outcome::Failed(error))
     }
 
     /// Puts a ticket among the dead letters.

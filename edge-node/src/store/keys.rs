@@ -26,7 +26,8 @@ impl Keys {
     /// `orders` (orders ever taken), `dead` (jobs that ever failed for good), `paused` (since
     /// when the work queue is paused), low-stock marks (`low:<SKU>` of the site, `menu-low:<SKU>`
     /// of its menu), `anchor_seq` and `anchor_chain` (the chain at the last forgotten entry),
-    /// `own_first` (first sequence that was not told again).
+    /// `own_first` (first sequence that was not told again), `handover` (what names the stock that
+    /// was taken over from the box before).
     pub(crate) fn meta(&self) -> String {
         self.key("meta")
     }
@@ -131,9 +132,19 @@ impl Keys {
         self.key("stock:suspended:until")
     }
 
+    /// Set of SKUs whose count the box before left, and that nobody has counted since.
+    pub(crate) fn to_count(&self) -> String {
+        self.key("stock:to-count")
+    }
+
     /// Set of SKUs that were given their first count.
     pub(crate) fn seeded(&self) -> String {
         self.key("stock:seeded")
+    }
+
+    /// String: the process that used the store last.
+    pub(crate) fn instance(&self) -> String {
+        self.key("instance")
     }
 
     /// Hash: the menu that the site sells by (`origin`, `version`, `hash`, `menu`), the `next` one
@@ -145,6 +156,11 @@ impl Keys {
     /// Hash: the hub's `settings` for the site and what it is `closed` for, as JSON.
     pub(crate) fn site(&self) -> String {
         self.key("site")
+    }
+
+    /// Hash: since when guests at a device ask for somebody of the staff, by device.
+    pub(crate) fn calls(&self) -> String {
+        self.key("calls")
     }
 
     /// String: what became of a command of the hub's.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use sunakku_common::ids::Epoch;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{Again, FirstCounts, Head, Store, StoreError};
 
@@ -108,6 +109,17 @@ pub(crate) enum Care {
 }
 
 impl Store {
+    /// Notes that this process uses the store from now on; answers which one did before.
+    pub(crate) async fn enter(&self, instance: Uuid) -> Result<Option<Uuid>, StoreError> {
+        let mut command = redis::cmd("SET");
+        command
+            .arg(self.keys().instance())
+            .arg(instance.to_string())
+            .arg("GET");
+        let before: Option<String> = command.query_async(&mut self.connection()).await?;
+        Ok(before.and_then(|before| before.parse().ok()))
+    }
+
     /// The present epoch, and word of a new one.
     pub fn epoch(&self) -> watch::Receiver<Epoch> {
         self.inner.life.epoch()

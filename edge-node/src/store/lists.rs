@@ -1,6 +1,6 @@
 //! Lists in the store: indexes of orders and tickets by their place in line.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sunakku_common::ids::{OrderId, TicketId};
 use sunakku_common::state::{OrderState, TicketState};
 
@@ -100,6 +100,31 @@ impl Store {
                 _ => return Ok((found, None)),
             }
         }
+    }
+
+    /// Orders of a business day that are kept, in the order of their place in line. Numbers count up
+    /// within a day, so that only its own orders are read.
+    pub async fn orders_of_day(&self, day: NaiveDate) -> Result<Vec<OrderRecord>, StoreError> {
+        let mut connection = self.connection();
+        let mut command = redis::cmd("GET");
+        command.arg(self.keys().numbers(day));
+        let numbers: Option<i64> = command.query_async(&mut connection).await?;
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(self.keys().orders()).arg("+inf").arg("-inf");
+        command.arg("BYSCORE").arg("REV").arg("LIMIT").arg(0).arg(1);
+        command.arg("WITHSCORES");
+        let last: Vec<(String, i64)> = command.query_async(&mut connection).await?;
+        let (Some(numbers), Some((_, last))) = (numbers, last.first()) else {
+            return Ok(Vec::new());
+        };
+        let (mut orders, mut after) = (Vec::new(), Some(last - numbers));
+        while let Some(place) = after {
+            let part = self.orders(OrderFilter::All, place, PART).await?;
+            orders.extend(part.0);
+            after = part.1;
+        }
+        orders.retain(|order| order.details.business_day == day);
+        Ok(orders)
     }
 
     /// Tickets in the order of their place in line, after a place; at most `limit`.

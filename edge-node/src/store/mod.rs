@@ -5,6 +5,7 @@
 //! is therefore always whole. A command whose answer was lost is *ambiguous*, never failed: it is
 //! sent again with the same key, and each script knows the keys that it has served.
 
+mod calls;
 mod codes;
 mod commands;
 mod durability;
@@ -39,6 +40,7 @@ use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::telemetry::note_answer;
 use tokio::time::Instant;
 
+pub use calls::Call;
 pub use codes::Grant;
 pub use durability::Unsafe;
 pub(crate) use epochs::Again;

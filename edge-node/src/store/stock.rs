@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::event::is_low;
+use sunakku_common::enrol::StockLeft;
+use sunakku_common::event::{By, cause, is_low};
 use sunakku_common::pricing::StockLevel;
 
 use super::{Freshness, Operation, Store, StoreError};
@@ -45,6 +46,10 @@ pub struct StockRow {
     pub low_mark: Option<u32>,
     /// Whether it has come down to its low-stock mark.
     pub low: bool,
+    /// Set while the count is what the box before left, and nobody has counted since. Live frames do
+    /// not tell it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_count: bool,
 }
 
 impl StockRow {
@@ -57,6 +62,7 @@ impl StockRow {
             suspended_until: None,
             low_mark,
             low: is_low(level.on_hand, low_mark),
+            to_count: false,
         }
     }
 }
@@ -87,7 +93,12 @@ impl Store {
         reason: Option<&str>,
     ) -> Result<StockMoving, StoreError> {
         let keys = self.keys();
-        let more_keys = [keys.stock(), keys.suspended(), keys.suspensions()];
+        let more_keys = [
+            keys.stock(),
+            keys.suspended(),
+            keys.suspensions(),
+            keys.to_count(),
+        ];
         let (word, units, until) = match change {
             StockMove::Adjust(units) => ("adjust", Some(units), None),
             StockMove::Set(units) => ("set", Some(i64::from(units)), None),
@@ -108,13 +119,14 @@ impl Store {
         let script = &self.inner.scripts.move_stock;
         let reply = self.run(script, operation, &more_keys, &args).await?;
         match (reply.done(), reply.rest.as_slice()) {
-            (Ok(freshness), [on_hand, suspended, until, low_mark]) => {
+            (Ok(freshness), [on_hand, suspended, until, low_mark, to_count]) => {
                 let level = StockLevel {
                     on_hand: on_hand.parse().ok(),
                     suspended: suspended == "1",
                 };
                 let row = StockRow {
                     suspended_until: until.parse().ok().and_then(from_millis),
+                    to_count: to_count == "1",
                     ..StockRow::new(sku.to_owned(), level, low_mark.parse().ok())
                 };
                 Ok(StockMoving::Made(row, freshness))
@@ -126,6 +138,43 @@ impl Store {
             }),
             _ => Err(reply.unexpected()),
         }
+    }
+
+    /// Takes over what the box before left, once; all of it is to be counted.
+    pub(crate) async fn hand_over(&self, left: &[StockLeft]) -> Result<(), StoreError> {
+        let keys = self.keys();
+        let operation = Operation::new(None, By::system("edge", cause::UPKEEP), &left);
+        let more_keys = [
+            keys.stock(),
+            keys.suspended(),
+            keys.to_count(),
+            keys.seeded(),
+        ];
+        let mut args = vec![operation.fingerprint.clone()];
+        for StockLeft {
+            sku,
+            on_hand,
+            suspended,
+        } in left
+        {
+            let on_hand = on_hand
+                .map(|on_hand| on_hand.to_string())
+                .unwrap_or_default();
+            args.extend([sku.clone(), on_hand, u8::from(*suspended).to_string()]);
+        }
+        let script = &self.inner.scripts.hand_over;
+        let reply = self.run(script, &operation, &more_keys, &args).await?;
+        match reply.done() {
+            Ok(_) | Err("known") => Ok(()),
+            Err(_) => Err(reply.unexpected()),
+        }
+    }
+
+    /// SKUs whose count the box before left, and that nobody has counted since.
+    pub async fn to_count(&self) -> Result<BTreeSet<String>, StoreError> {
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(self.keys().to_count());
+        Ok(command.query_async(&mut self.connection()).await?)
     }
 
     /// SKUs that are off sale for a time, with its end.

@@ -1,6 +1,8 @@
 //! The `hub` reader: sends the site log to the hub, in order, one batch in flight, and keeps the
 //! place that the hub has committed. What an answer means is decided in `step.rs`.
 
+#[cfg(test)]
+mod model_tests;
 mod step;
 
 use std::collections::VecDeque;
@@ -13,7 +15,7 @@ use serde_json::value::RawValue;
 use sunakku_common::chain::Chain;
 use sunakku_common::ids::Epoch;
 use sunakku_common::subjects;
-use sunakku_common::sync::{Answer, Batch, HUB_TIME, MAX_BATCH_BYTES, MAX_BATCH_EVENTS};
+use sunakku_common::sync::{Answer, Batch, HUB_TIME, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Sender};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +57,7 @@ pub struct Replicator {
     client: Client,
     subject: String,
     keep_old_log: Duration,
+    sender: Option<Sender>,
     status: watch::Sender<SyncStatus>,
 }
 
@@ -68,8 +71,14 @@ struct Progress {
 }
 
 impl Replicator {
-    /// A replicator of this store over this connection. Ended logs are kept `keep_old_log`.
-    pub fn new(store: Store, client: Client, keep_old_log: Duration) -> Self {
+    /// A replicator of this store over this connection, which tells the hub who sends. Ended logs are
+    /// kept `keep_old_log`.
+    pub fn new(
+        store: Store,
+        client: Client,
+        keep_old_log: Duration,
+        sender: Option<Sender>,
+    ) -> Self {
         let epoch = *store.epoch().borrow();
         let chain = Chain::genesis(store.site(), epoch);
         let subject = subjects::log(store.site());
@@ -88,6 +97,7 @@ impl Replicator {
             client,
             subject,
             keep_old_log,
+            sender,
             status: watch::Sender::new(status),
         }
     }
@@ -151,7 +161,8 @@ impl Replicator {
             if head.epoch != epoch {
                 return Ok(());
             }
-            let batch = progress.batch(epoch, head.seq, greet);
+            let mut batch = progress.batch(epoch, head.seq, greet);
+            batch.sender.clone_from(&self.sender);
             match self.send(&batch).await {
                 Ok(answer) => {
                     (pause, greet) = (PAUSE_MIN, false);
@@ -252,6 +263,8 @@ impl Replicator {
                 };
                 progress.confirmed_from = seq;
                 progress.tail.seek(seq - 1);
+                // What the hub has forgotten must not be forgotten here before it has it again.
+                self.store.save_hub_cursor(batch.epoch, progress.at).await?;
                 // With nothing after `seq` the batch would be empty: still ask.
                 *greet = seq > batch.head;
             }
@@ -336,6 +349,7 @@ impl Progress {
             events,
             chain,
             head,
+            sender: None,
         }
     }
 }

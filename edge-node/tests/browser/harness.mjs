@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
+import { after, afterEach, before } from 'node:test';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +59,11 @@ export class Demo {
     rmSync(this.folder, { recursive: true });
   }
 
+  /** Closes every page: one that stays open goes on acting, in the next test too. */
+  async closePages() {
+    await Promise.all(this.browser.contexts().map((context) => context.close()));
+  }
+
   get site() {
     return JSON.parse(readFileSync(this.file, 'utf8')).sites[0];
   }
@@ -90,6 +96,23 @@ export class Demo {
     return text ? JSON.parse(text) : null;
   }
 
+  /** A sign-in code for a screen. */
+  async code(role, name) {
+    return (await this.api('POST', '/v1/session/codes', { role, name })).code;
+  }
+
+  /** Open tickets of a pickup number. */
+  async tickets(number) {
+    return (await this.api('GET', '/v1/tickets?limit=200')).items.filter((row) => row.number === number);
+  }
+
+  /** Makes whatever the kitchen still has, so that a test begins with an empty screen. */
+  async makeAll() {
+    for (const { id } of (await this.api('GET', '/v1/tickets?limit=200')).items) {
+      await this.api('POST', `/v1/tickets/${id}/bump`).catch(() => this.api('POST', `/v1/tickets/${id}/confirm`));
+    }
+  }
+
   /** Places an order at the counter. */
   order(...lines) {
     return this.api('POST', '/v1/orders', { channel: 'counter', service: 'here', lines: lines.map((line) => ({ quantity: 1, ...line })) });
@@ -113,12 +136,19 @@ export class Demo {
     return (await this.api('GET', '/v1/orders?state=all&limit=200')).items;
   }
 
-  /** A page of the site, signed in by a code as `role`. Whatever its console complains of fails the test. */
-  async page(path, role, { width = 1920, height = 1080 } = {}) {
-    const context = await this.browser.newContext({ viewport: { width, height } });
+  /** A page of the site, signed in by a code as `role`. What its console complains of, and every request that leaves the site, stand in its `complaints`. */
+  async page(path, role, { width = 1920, height = 1080, ...more } = {}) {
+    const context = await this.browser.newContext({ viewport: { width, height }, ...more });
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT);
     page.complaints = [];
+    const origin = this.site.url.replace(/^http/, '');
+    for (const [event, urlOf] of [['request', (request) => request.url()], ['websocket', (socket) => socket.url()]]) {
+      page.on(event, (one) => {
+        const url = urlOf(one);
+        if (!url.replace(/^(http|ws)/, '').startsWith(origin) && !url.startsWith('data:')) page.complaints.push(`it left the origin: ${url}`);
+      });
+    }
     page.on('pageerror', (error) => page.complaints.push(error.stack));
     page.on('console', (message) => {
       const text = message.text();
@@ -126,10 +156,22 @@ export class Demo {
       if (message.type() === 'error' && !/net::|WebSocket|status of (4|5)\d\d/.test(text)) page.complaints.push(text);
     });
     const name = `${path.slice(1) || 'kiosk'}-${Math.random().toString(36).slice(2, 8)}`;
-    const { code } = await this.api('POST', '/v1/session/codes', { role, name });
-    await page.goto(`${this.site.url}${path}#code=${code}`);
-    return page;
+    await page.goto(`${this.site.url}${path}#code=${await this.code(role, name)}`);
+    return Object.assign(page, { device: name });
   }
+}
+
+/** The site of all test files of a run. @type {Demo} */
+export let demo;
+
+let asked = false;
+/** Has a site before the first test and until the last; every test file says that it needs it. */
+export function onDemo() {
+  if (asked) return;
+  asked = true;
+  before(async () => { demo = await Demo.start(); });
+  afterEach(() => demo?.closePages());
+  after(() => demo?.stop());
 }
 
 /** No serious fault by axe-core's rules, and no complaint in the console. */

@@ -1,13 +1,10 @@
 // The kiosk: an order is placed once, whatever happens on the way.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { assertAccessible, Demo, until } from './harness.mjs';
+import { test } from 'node:test';
+import { assertAccessible, demo, onDemo, until } from './harness.mjs';
 
 const KIOSK = { width: 810, height: 1440 };
-/** @type {Demo} */
-let demo;
-before(async () => { demo = await Demo.start(); });
-after(() => demo?.stop());
+onDemo();
 
 async function kiosk() {
   const page = await demo.page('/', 'kiosk', KIOSK);

@@ -24,7 +24,7 @@ pub(crate) struct HeadOffice {
     menus: Bucket,
     sites: Bucket,
     // Last: the server ends with it.
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// How long the tests' edges go without asking; a push is what they hear of.
@@ -37,7 +37,6 @@ impl HeadOffice {
         let options = HubNats {
             name: "hub-nats".into(),
             folder: sandbox.root().join("hub"),
-            sites: vec!["s1".to_owned()],
         };
         let nats = NatsServer::start_hub(&sandbox, options).await.unwrap();
         let client = nats
@@ -67,16 +66,27 @@ impl HeadOffice {
             client,
             menus,
             sites,
-            _sandbox: sandbox,
+            sandbox,
         }
     }
 
     /// A site with the tests' seed and a line to this hub, which it asks every so many seconds.
     pub(crate) async fn site(&self, reread_seconds: i64) -> TestSite {
+        self.site_with(reread_seconds, toml::Table::new()).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn site_with(&self, reread_seconds: i64, more: toml::Table) -> TestSite {
         let menu = toml::Table::from_iter([("reread_seconds".to_owned(), reread_seconds.into())]);
-        let settings = toml::Table::from_iter([("menu".to_owned(), menu.into())]);
+        let mut settings = toml::Table::from_iter([("menu".to_owned(), menu.into())]);
+        settings.extend(more);
+        let folder = self
+            .sandbox
+            .folder(format!("box-{}", uuid::Uuid::now_v7()))
+            .unwrap();
+        self.nats.let_in("s1", &folder).unwrap();
         let options = SiteOptions {
-            leaf: Some(self.nats.leaf_url("s1").unwrap()),
+            enrolled: Some(folder),
             ..SiteOptions::new("s1", seed())
         };
         let test = TestSite::start_with(options.with(settings)).await;

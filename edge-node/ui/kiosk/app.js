@@ -1,6 +1,7 @@
 // The kiosk: a guest orders, and the order is placed once.
 import { fit } from '../shared/fit.js';
 import { keypad } from '../shared/keypad.js';
+import { hearCalls } from '../shared/calls.js';
 import { busy, follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
 import { say } from '../shared/sound.js';
@@ -10,9 +11,10 @@ import { Break, Gone, StillThere } from './dialogs.js';
 import { ItemSheet } from './item-sheet.js';
 import { Attract, MenuView } from './menu-view.js';
 import { Settings, Top } from './parts.js';
+import { onPhone } from './phone.js';
 import { send } from './place.js';
 import { Done, Placing, Review } from './review-view.js';
-import { count, gone, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
+import { count, gone, hearOrder, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
 import { words } from './words.js';
 
 learn(words);
@@ -20,6 +22,8 @@ speak(settings.value.language);
 
 /** Menu and stock are asked for at most this often, milliseconds. */
 const MENU_EVERY_MS = 400;
+/** And at least this often, because what is offered depends on the time of the day, milliseconds. */
+const MENU_LEAST_MS = 30_000;
 /** Without its edge for so long the kiosk sends guests to the counter, milliseconds. */
 const BREAK_AFTER_MS = 20_000;
 /** After that an order is kept for so long, milliseconds. */
@@ -46,13 +50,20 @@ async function refresh() {
   }, MENU_EVERY_MS);
 }
 
+/** @param {import('../shared/live.js').Frame} frame */
+function hear(frame) {
+  hearCalls(frame);
+  hearOrder(frame);
+  if (frame.type !== 'order' && frame.type !== 'call') refresh();
+}
+
 function Kiosk() {
   const stale = link?.staleSince.value ?? null;
   const away = stale === null ? 0 : now.value - stale;
   const idle = (now.value - touched.value) / 1_000;
   const helped = settings.value.lower || settings.value.big || settings.value.contrast || settings.value.aloud;
   const limit = (session.value?.screens.idle_seconds ?? 45) * (helped ? 2 : 1);
-  const waiting = view.value === 'menu' || view.value === 'review';
+  const waiting = !onPhone.value && (view.value === 'menu' || view.value === 'review');
   const empty = count.value === 0;
   useEffect(() => {
     if (pending.value) return;
@@ -69,7 +80,7 @@ function Kiosk() {
   return html`
     ${stale !== null && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
     <div class="under" inert=${over}>${view.value === 'attract' && html`<${Attract} />`}
-    ${waiting && html`<${Top} />`}
+    ${(view.value === 'menu' || view.value === 'review') && html`<${Top} />`}
     ${view.value === 'menu' && html`<${MenuView} />`}
     ${view.value === 'review' && html`<${Review} />`}
     ${view.value === 'done' && html`<${Done} />`}</div>
@@ -82,7 +93,7 @@ function Kiosk() {
 
 function Page() {
   const { lower } = settings.value;
-  return session.value ? html`<div class="kiosk ${lower ? 'lower' : ''}"><${Kiosk} /></div>` : html`<${SignIn} />`;
+  return session.value ? html`<div class="kiosk ${onPhone.value ? 'phone' : lower ? 'lower' : ''}"><${Kiosk} /></div>` : html`<${SignIn} />`;
 }
 
 effect(() => {
@@ -97,7 +108,7 @@ effect(() => {
   if (link) {
     link.wake();
   } else {
-    link = follow({ topics: 'stock,menu', onFrame: refresh, onSignedOut: signedOut });
+    link = follow({ topics: 'stock,menu,orders,calls', onFrame: hear, onSignedOut: signedOut });
     // Also without the live connection there is a menu.
     refresh();
   }
@@ -128,9 +139,11 @@ document.addEventListener('focusin', (event) => {
   say((event.target.getAttribute('aria-label') ?? event.target.textContent ?? '') + state, language.value);
 });
 effect(() => { if (!settings.value.aloud && 'speechSynthesis' in window) speechSynthesis.cancel(); });
+setInterval(() => { if (session.value) refresh(); }, MENU_LEAST_MS);
 setInterval(() => { now.value = Date.now(); }, 500);
 busy.value = () => view.value !== 'attract' || lines.value.length > 0;
-fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
+const draw = fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
+effect(() => { draw(onPhone.value ? { width: 620, leastHeight: 1100 } : {}); });
 keypad();
 render(html`<${Page} />`, document.body);
 begin({ screen: 'kiosk', roles: ['kiosk', 'manager'] });

@@ -15,6 +15,7 @@ export function alternatives(item) {
   return [...items.value.values()]
     .filter((other) => other.available && other.id !== item.id && other.category === item.category)
     .filter((other) => other.allergens.every((name) => item.allergens.includes(name) && !avoid.value.includes(name)))
+    .filter((other) => item.diet.every((name) => other.diet.includes(name)))
     .toSorted((a, b) => Math.abs(a.price - item.price) - Math.abs(b.price - item.price))
     .slice(0, 3);
 }

@@ -2,8 +2,8 @@
 import { html, Icon, trapFocus, useEffect, useRef, useState } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 import { Picture, plate } from '../shared/pictures.js';
-import { StockBadge, Stepper } from './parts.js';
-import { add, allergen, avoid, changeLine, clash, items, lineAllergens, price, setQuantity, sheet, unitPrice } from './state.js';
+import { energy, StockBadge, Stepper } from './parts.js';
+import { add, allergen, avoid, changeLine, clash, dietName, isLater, items, lineAllergens, price, setQuantity, sheet, unitPrice } from './state.js';
 
 /** @typedef {import('./state.js').Group} Group */
 
@@ -47,20 +47,26 @@ export function ItemSheet() {
   return html`<div class="k-scrim" onClick=${close}></div>
     <section class="k-sheet k-item" role="dialog" aria-modal="true" aria-label=${item.name} ref=${box}>
       <div class="hero ${plate(item.image)}"><div class="tx"><h1 tabindex="-1">${item.name}</h1>
-        <p class="desc">${price(item.price)}</p><div class="k-facts"><${StockBadge} item=${item} /></div></div>
+        ${item.description && html`<p class="desc">${item.description}</p>`}<p class="cost num">${price(item.price)}</p>
+        <div class="k-facts"><${StockBadge} item=${item} />${item.diet.map((name) => html`<span key=${name} class="k-chip ok"><${Icon} name="leaf" />${dietName(name)}</span>`)}
+          ${item.energy_kj !== null && html`<span class="k-chip"><${Icon} name="flame" />${energy(item.energy_kj)}</span>`}</div></div>
         <${Picture} image=${item.image} name=${item.name} /></div>
       <div class="k-body">
         <div class="k-allergen"><b>${t('contains')}</b>
           ${contains.length ? contains.map((name) => html`<span key=${name} class="k-chip ${avoid.value.includes(name) ? 'bad' : ''}">
             ${avoid.value.includes(name) && html`<${Icon} name="triangle-alert" />`}${allergen(name)}${avoid.value.includes(name) ? `, ${t('you-avoid')}` : ''}</span>`)
             : html`<span>${t('contains-nothing')}</span>`}</div>
+        ${item.set.length > 0 && html`<div class="k-group"><header><h2>${t('set.parts')}</h2></header><ul class="k-parts">${item.set.map((part) => {
+          const made = items.value.get(part.item);
+          return html`<li key=${part.item}><span class="thumb ${plate(made?.image)}"><${Picture} image=${made?.image} name=${made?.name ?? part.item} /></span><b>${part.quantity}×</b>${made?.name ?? part.item}</li>`;
+        })}</ul></div>`}
         ${groups.map((group) => html`<${Choice} key=${group.id} group=${group} mine=${inGroup(group).map((option) => option.id)} choose=${choose} />`)}
       </div>
       <div class="k-foot">
         <button class="k-btn quiet" onClick=${close}><${Icon} name="x" />${t('back')}</button>
         <${Stepper} quantity=${quantity} set=${setNumber} most=${most} name=${item.name} />
         <button class="k-btn grow" aria-disabled=${Boolean(missing) || gone || !item.available} onClick=${done}>
-          ${!item.available || gone ? t('sold-out') : missing ? t('choose-your', { group: missing.name })
+          ${!item.available || gone ? t(isLater(item) && !gone ? 'not-now' : 'sold-out') : missing ? t('choose-your', { group: missing.name })
             : html`${t(opened.line ? 'save' : 'add-to-order')} <span class="num">${price(quantity * unitPrice(line))}</span>`}</button></div>
     </section>`;
 }

@@ -2,11 +2,20 @@
 import { plate, Picture } from '../shared/pictures.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, Logo } from '../shared/ui.js';
-import { t } from '../shared/words.js';
-import { add, isLow, LANGUAGES, lines, price, setLanguage, settings, sheet, startOver } from './state.js';
+import { language, t } from '../shared/words.js';
+import { onPhone } from './phone.js';
+import { callStaff, called } from './staff.js';
+import { moment } from '../shared/format.js';
+import { add, closed, dietName, isLater, isLow, LANGUAGES, lines, menu, price, setLanguage, settings, sheet, startOver } from './state.js';
+
+/** What the edge says where nobody closed the site. */
+const OUTSIDE_HOURS = 'outside its opening hours';
+const KILOJOULES_PER_KCAL = 4.184;
 
 export function Top() {
-  return html`<header class="k-top"><${Logo} /><div class="k-where"><b>${session.value?.site.name}</b></div><${Language} /></header>`;
+  const part = menu.value?.dayparts.find(({ id }) => id === menu.value?.daypart);
+  return html`<header class="k-top"><${Logo} /><div class="k-where"><b>${session.value?.site.name}</b>
+    ${part && html`<span>${t('until', { daypart: part.name, time: part.to.slice(0, 5) })}</span>`}</div><${Language} /></header>`;
 }
 
 export function Language() {
@@ -22,12 +31,15 @@ export function Settings() {
   /** @param {'lower' | 'big' | 'contrast' | 'aloud'} name */
   const toggle = (name) => () => { settings.value = { ...settings.value, [name]: !settings.value[name] }; };
   /** @type {['lower' | 'big' | 'contrast' | 'aloud', string, string][]} */
-  const switches = [['lower', 'accessibility', 'lower'], ['big', 'type', 'bigger'], ['contrast', 'contrast', 'contrast']];
+  const switches = [['big', 'type', 'bigger'], ['contrast', 'contrast', 'contrast']];
+  if (!onPhone.value) switches.unshift(['lower', 'accessibility', 'lower']);
   if ('speechSynthesis' in window) switches.push(['aloud', 'volume-2', 'aloud']);
   return html`<nav class="k-a11y" data-always aria-label=${t('help')}>
     <button onClick=${startOver}><${Icon} name="rotate-ccw" />${t('start-over')}</button>
     ${switches.map(([name, icon, word]) => html`<button key=${name} class=${settings.value[name] ? 'on' : ''} aria-pressed=${settings.value[name]}
-      onClick=${toggle(name)}><${Icon} name=${icon} />${t(word)}</button>`)}</nav>`;
+      onClick=${toggle(name)}><${Icon} name=${icon} />${t(word)}</button>`)}
+    <button id="call" class=${called.value ? 'on' : ''} aria-pressed=${called.value} onClick=${callStaff}><${Icon} name="bell" />${t(called.value ? 'called' : 'call')}</button></nav>
+    <p class="sr" role="status">${called.value ? t('called.lead') : ''}</p>`;
 }
 
 /** @param {{item: import('./state.js').Item, children?: any}} props */
@@ -42,10 +54,24 @@ export function Thumb({ item }) {
 
 /** @param {{item: import('./state.js').Item}} props */
 export function StockBadge({ item }) {
-  if (!item.available) return html`<span class="k-badge out"><${Icon} name="ban" />${t('sold-out')}</span>`;
+  if (!item.available) return html`<span class="k-badge out"><${Icon} name=${isLater(item) ? 'clock' : 'ban'} />${t(isLater(item) ? 'not-now' : 'sold-out')}</span>`;
   if (isLow(item)) return html`<span class="k-badge low"><${Icon} name="hourglass" />${t('left', { n: item.stock ?? 0 })}</span>`;
   return null;
 }
+
+/** The site takes no orders: why, and until when. */
+export function Closed() {
+  const standing = closed.value;
+  if (!standing) return null;
+  const zone = session.value?.site.time_zone ?? 'UTC';
+  const time = standing.opens_at && moment(standing.opens_at, zone, language.value);
+  // What the edge says of its opening hours is said by the time itself.
+  const told = standing.reason && standing.reason !== OUTSIDE_HOURS ? standing.reason : '';
+  return html`<div class="k-closed" role="status"><${Icon} name="moon" /><p><b>${t(time ? 'closed.until' : 'closed', { time: time ?? '' })}</b>${told && html`<span>${told}</span>`}</p></div>`;
+}
+
+/** Energy as guests know it. @param {number} kilojoules */
+export const energy = (kilojoules) => t('energy', { n: Math.round(kilojoules / KILOJOULES_PER_KCAL) });
 
 /** An item on the menu: touching it opens its sheet, + adds at once if nothing has to be chosen. */
 /** @param {{item: import('./state.js').Item}} props */
@@ -58,7 +84,9 @@ export function Card({ item }) {
   return html`<article class="k-card ${item.available ? '' : 'out'}" data-item=${item.id}>
     <button class="whole" disabled=${!item.available} onClick=${open}>
       <${Plate} item=${item}><${StockBadge} item=${item} /><//>
-      <h3>${item.name}</h3></button>
+      <h3>${item.name}</h3>
+      ${(item.diet.length > 0 || item.energy_kj !== null) && html`<p class="meta">${item.diet[0] && html`<${Icon} name="leaf" />${dietName(item.diet[0])}`}
+        ${item.diet[0] && item.energy_kj !== null && ' · '}${item.energy_kj !== null && energy(item.energy_kj)}</p>`}</button>
     <div class="buy"><span class="price">${price(item.price)}</span>
       ${item.available && html`<button class="k-add ${inOrder ? 'in' : ''}" aria-label=${label} onClick=${plus}>
         ${inOrder || html`<${Icon} name="plus" />`}</button>`}</div></article>`;

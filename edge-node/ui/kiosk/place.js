@@ -1,8 +1,10 @@
 // Placing an order so that it is placed once, whatever happens: body and idempotency key are kept before
 // anything is sent, and sent again, also after a reload, until there is an answer.
 import { call, Lost, pause, slug } from '../shared/api.js';
-import { signedOut } from '../shared/sign-in.js';
+import { moment } from '../shared/format.js';
+import { session, signedOut } from '../shared/sign-in.js';
 import { batch } from '../shared/ui.js';
+import { language } from '../shared/words.js';
 import { avoid, gone, lines, loadMenu, pending, placed, refused, service, total, view } from './state.js';
 
 const RETRY_MIN_MS = 500;
@@ -10,17 +12,18 @@ const RETRY_MAX_MS = 4_000;
 /** Without any answer for so long the guest has been served at the counter: nothing more is sent. */
 const GIVE_UP_MS = 120_000;
 
-/** Takes the order as it stands; a second touch changes nothing. */
-export function place() {
+/** Takes the order as it stands; a second touch changes nothing. @param {string} [later] when the guest wants it; now without */
+export function place(later) {
   if (pending.value || !lines.value.length) return;
   const body = {
     channel: 'kiosk',
     service: service.value ?? undefined,
     avoid: avoid.value,
     expected_total: total.value,
+    pickup_at: later,
     lines: lines.value.map(({ item, quantity, modifiers }) => ({ item, quantity, modifiers })),
   };
-  refused.value = '';
+  refused.value = null;
   pending.value = { key: crypto.randomUUID(), body, since: Date.now() };
   send();
 }
@@ -34,7 +37,7 @@ export async function send() {
   for (let wait = RETRY_MIN_MS; pending.value; wait = Math.min(2 * wait, RETRY_MAX_MS)) {
     const { key, body, since } = pending.value;
     if (Date.now() - since > GIVE_UP_MS) {
-      batch(() => { pending.value = null; refused.value = 'break.lead'; });
+      batch(() => { pending.value = null; refused.value = { key: 'break.lead' }; });
       break;
     }
     try {
@@ -51,6 +54,19 @@ export async function send() {
     await pause(wait);
   }
   sending = false;
+}
+
+/** What a guest is told of a refusal. @param {string} kind @param {any} body */
+function why(kind, body) {
+  const at = body.opens_at ?? body.next_at ?? null;
+  const values = { time: at ? moment(at, session.value?.site.time_zone ?? 'UTC', language.value) : '' };
+  switch (kind) {
+    case 'price-changed': return { key: 'refused.price-changed' };
+    case 'site-closed': return { key: at ? 'refused.closed-until' : 'refused.closed', values };
+    case 'slot-full': return at ? { key: 'refused.full-until', values, later: at } : { key: 'refused.full' };
+    case 'kitchen-full': case 'too-many-open-orders': case 'log-full': return { key: 'refused.busy' };
+    default: return { key: 'refused.other' };
+  }
 }
 
 /**
@@ -73,8 +89,7 @@ function settle(answer) {
   batch(() => {
     pending.value = null;
     if (kind === 'out-of-stock') gone.value = answer.body.items;
-    else if (kind === 'price-changed') refused.value = 'refused.price-changed';
-    else refused.value = busy ? 'refused.busy' : 'refused.other';
+    else refused.value = why(kind, answer.body ?? {});
   });
   // What the kiosk shows was old.
   loadMenu().catch(() => {});

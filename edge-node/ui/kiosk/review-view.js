@@ -2,10 +2,12 @@
 import { Qr } from '../shared/qr.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, Logo, useEffect, useState } from '../shared/ui.js';
-import { t } from '../shared/words.js';
-import { Stepper, Thumb } from './parts.js';
+import { clock, moment } from '../shared/format.js';
+import { language, t } from '../shared/words.js';
+import { Closed, Stepper, Thumb } from './parts.js';
+import { onPhone } from './phone.js';
 import { place } from './place.js';
-import { allergen, allergens, avoid, chosen, count, items, lineAllergens, lines, lineTotal, pending, placed, price, refused, removed,
+import { allergen, allergens, avoid, chosen, closed, count, items, lineAllergens, lines, lineTotal, pending, placed, price, refused, removed,
   service, setQuantity, sheet, startOver, tax, toggleAvoid, total, undoRemoval, view } from './state.js';
 
 /** @typedef {import('./state.js').Line} Line */
@@ -32,6 +34,8 @@ export function Review() {
   const where = [['here', 'curry-rice'], ['away', 'juice']];
   const clashes = lines.value.map((line) => ({ line, bad: lineAllergens(line).filter((name) => avoid.value.includes(name)) })).filter(({ bad }) => bad.length);
   const missing = !service.value;
+  const off = missing || !count.value || Boolean(closed.value);
+  const zone = session.value?.site.time_zone ?? 'UTC';
   useEffect(() => { if (!lines.value.length && !removed.value) view.value = 'menu'; }, [lines.value]);
   return html`<main class="k-review"><div class="k-head"><div><h1 tabindex="-1">${t('review.title')}</h1>
       <p>${t('review.lead')} ${session.value?.screens.pay_at_pickup ? t('review.pay') : ''}</p></div><${Steps} /></div>
@@ -53,10 +57,11 @@ export function Review() {
         ${tax.value > 0 && html`<div><span>${t('tax')}</span><span class="num">${price(tax.value)}</span></div>`}
         <div class="big"><span>${t('total')}</span><span class="num">${price(total.value)}</span></div></div>
     </div>
-    ${refused.value && html`<p class="k-refused" role="alert"><${Icon} name="octagon-alert" />${t(refused.value)}</p>`}
+    ${closed.value ? html`<div class="k-refused"><${Closed} /></div>` : refused.value && html`<p class="k-refused" role="alert"><${Icon} name="octagon-alert" />${t(refused.value.key, refused.value.values)}
+      ${refused.value.later && html`<button class="k-btn" id="later" onClick=${() => { if (!off) place(refused.value?.later); }}>${t('place.later', { time: moment(refused.value.later, zone, language.value) })}</button>`}</p>`}
     <div class="k-foot"><button class="k-btn quiet" onClick=${() => { view.value = 'menu'; }}><${Icon} name="plus" />${t('add-more')}</button>
-      <button class="k-btn grow" id="place" aria-busy=${Boolean(pending.value)} aria-disabled=${missing || !count.value} onClick=${() => { if (!missing) place(); }}>
-        ${missing ? t('where-first') : html`${t('place')} <span class="num">${price(total.value)}</span>`}</button></div></main>`;
+      <button class="k-btn grow" id="place" aria-busy=${Boolean(pending.value)} aria-disabled=${off} onClick=${() => { if (!off) place(); }}>
+        ${closed.value ? t('closed') : missing ? t('where-first') : html`${t('place')} <span class="num">${price(total.value)}</span>`}</button></div></main>`;
 }
 
 /** While the order is under way nothing else can be done. */
@@ -73,24 +78,35 @@ export function Placing() {
 
 const CLEAR_SECONDS = 15;
 
+/** Colour, icon and word of how an order stands; without a word until it is ready. @param {import('./state.js').Placed} order @returns {[string, string, string]} */
+function standing({ state }) {
+  if (state === 'ready') return ['now', 'circle-check', 'order.ready'];
+  if (state === 'collected' || state === 'closed') return ['', 'check', 'order.closed'];
+  if (state === 'cancelled' || state === 'rejected' || state === 'expired') return ['off', 'ban', 'order.off'];
+  return ['', 'clock', ''];
+}
+
 export function Done() {
   const order = placed.value;
   const [left, setLeft] = useState(CLEAR_SECONDS);
+  const stays = onPhone.value;
   useEffect(() => {
+    if (stays) return undefined;
     const timer = setInterval(() => setLeft((before) => before - 1), 1_000);
     const again = () => setLeft(CLEAR_SECONDS);
     document.addEventListener('pointerdown', again);
     return () => { clearInterval(timer); document.removeEventListener('pointerdown', again); };
-  }, []);
+  }, [stays]);
   useEffect(() => { if (left <= 0) startOver(); }, [left]);
   if (!order) return null;
+  const [kind, icon, word] = standing(order);
   const minutes = Math.max(1, Math.ceil((Date.parse(order.ready_estimate_at) - Date.now()) / 60_000));
   return html`<main class="k-done"><header class="k-top"><${Logo} /></header>
-    <div class="k-thanks"><h1>${t('thanks')}</h1><p>${t('thanks.lead')}</p></div>
+    <div class="k-thanks"><h1>${t('thanks')}</h1><p>${t(stays ? 'thanks.phone' : 'thanks.lead')}</p></div>
     <section class="k-ticket" role="status"><div><div class="face"><p class="lab">${t('number')}</p><div class="no" data-digits=${String(order.number).length} id="number">${order.number}</div>
-      <span class="eta"><${Icon} name="clock" />${t('ready-in', { n: minutes })}</span></div><div class="perf"></div>
+      <span class="eta ${kind}" data-state=${order.state}><${Icon} name=${icon} />${word ? t(word) : order.pickup_at ? t('ready-at', { time: clock(order.pickup_at, session.value?.site.time_zone ?? 'UTC') }) : t('ready-in', { n: minutes })}</span></div><div class="perf"></div>
       <div class="dn"><ul>${order.lines.slice(0, 6).map((line, n) => html`<li key=${n}><b>${line.quantity}×</b>${line.name}</li>`)}
         <li class="t"><span>${order.service ? t(order.service) : ''}</span><span class="num">${price(order.total)}</span></li></ul>
         <div class="k-qr"><${Qr} text="sunakku:order:${order.id}" label=${t('code')} />${t('code')}</div></div></div></section>
-    <div class="k-finish"><button class="k-btn soft" onClick=${startOver}>${t('finish')}</button><p>${t('clears', { n: Math.max(left, 0) })}</p></div></main>`;
+    <div class="k-finish"><button class="k-btn soft" onClick=${startOver}>${t(stays ? 'again' : 'finish')}</button>${!stays && html`<p>${t('clears', { n: Math.max(left, 0) })}</p>`}</div></main>`;
 }

@@ -9,12 +9,16 @@ import { language, speak, t } from '../shared/words.js';
 /** @typedef {{id: string, name: string, min: number, max: number, options: Option[]}} Group */
 /**
  * @typedef {{id: string, name: string, category: string, price: number, tax_rate: number, allergens: string[], image: string | null,
- *   modifiers: Group[], stock: number | null, available: boolean}} Item
+ *   description: string, diet: string[], energy_kj: number | null, set: {item: string, quantity: number}[], modifiers: Group[], stock: number | null, available: boolean}} Item
  */
-/** @typedef {{version: number, currency: string, categories: {id: string, name: string}[], items: Item[]}} Menu */
+/** @typedef {{open: boolean, opens_at: string | null, reason: string | null}} Standing whether the site takes orders */
+/**
+ * @typedef {{version: number, currency: string, site: Standing, daypart: string | null, dayparts: {id: string, name: string, from: string, to: string}[],
+ *   categories: {id: string, name: string}[], items: Item[]}} Menu
+ */
 /** @typedef {{id: string, item: string, quantity: number, modifiers: string[]}} Line */
 /** @typedef {{key: string, body: any, since: number}} Pending an order under way: sent until it is answered */
-/** @typedef {{id: string, number: number, ready_estimate_at: string, service: string | null, total: number, currency: string, lines: {name: string, quantity: number}[]}} Placed */
+/** @typedef {{id: string, number: number, state: string, ready_estimate_at: string, pickup_at: string | null, service: string | null, total: number, currency: string, lines: {name: string, quantity: number}[]}} Placed */
 
 export const LANGUAGES = { en: 'English', ja: '日本語' };
 /** Below this many the card says how many are left. */
@@ -24,6 +28,8 @@ export const menu = signal(/** @type {Menu | null} */ (null));
 export const view = kept('kiosk.view', /** @type {'attract' | 'menu' | 'review' | 'done'} */ ('attract'));
 export const lines = kept('kiosk.lines', /** @type {Line[]} */ ([]), Array.isArray);
 export const avoid = kept('kiosk.avoid', /** @type {string[]} */ ([]), Array.isArray);
+/** Diets that everything shown must suit. */
+export const diet = kept('kiosk.diet', /** @type {string[]} */ ([]), Array.isArray);
 export const service = kept('kiosk.service', /** @type {string | null} */ (null));
 export const pending = kept('kiosk.pending', /** @type {Pending | null} */ (null));
 export const placed = kept('kiosk.placed', /** @type {Placed | null} */ (null));
@@ -33,28 +39,38 @@ export const settings = kept('kiosk.settings', NO_SETTINGS, (value) => value && 
 export const sheet = signal(/** @type {{item: string, line?: Line, swapFor?: string} | null} */ (null));
 /** What was found to be gone when the order was placed. */
 export const gone = signal(/** @type {{item: string, requested: number, available: number}[]} */ ([]));
-/** Why an order was refused: a key of the words. */
-export const refused = signal('');
+/** Why an order was refused, by a key of the words, and when it could be had instead. */
+export const refused = signal(/** @type {{key: string, values?: Record<string, string>, later?: string} | null} */ (null));
 /** A line that was just removed, to be put back. */
 export const removed = signal(/** @type {{line: Line, at: number} | null} */ (null));
 
 export const items = computed(() => new Map((menu.value?.items ?? []).map((item) => [item.id, item])));
 export const count = computed(() => lines.value.reduce((sum, line) => sum + line.quantity, 0));
 export const total = computed(() => lines.value.reduce((sum, line) => sum + lineTotal(line), 0));
-/** Every allergen that the menu names. */
-export const allergens = computed(() => {
-  const all = (menu.value?.items ?? []).flatMap((item) => [...item.allergens, ...item.modifiers.flatMap((group) => group.options.flatMap((option) => option.allergens))]);
+/** Each once, the most frequent first. @param {string[]} all */
+function byFrequency(all) {
   const often = Map.groupBy(all, (name) => name);
   return [...often.keys()].sort((a, b) => (often.get(b)?.length ?? 0) - (often.get(a)?.length ?? 0));
-});
+}
+/** Every allergen that the menu names. */
+export const allergens = computed(() => byFrequency((menu.value?.items ?? [])
+  .flatMap((item) => [...item.allergens, ...item.modifiers.flatMap((group) => group.options.flatMap((option) => option.allergens))])));
+/** Every diet that the menu names. */
+export const diets = computed(() => byFrequency((menu.value?.items ?? []).flatMap((item) => item.diet)));
+/** Why the site takes no orders now; null while it does. */
+export const closed = computed(() => (menu.value && !menu.value.site.open ? menu.value.site : null));
 
 /** @param {number} minor */
 export const price = (minor) => money(minor, menu.value?.currency ?? placed.value?.currency ?? 'EUR', language.value);
 /** @param {string} code */
-export const allergen = (code) => {
-  const word = t(`allergen.${code}`);
-  return word === `allergen.${code}` ? code : word;
-};
+export const allergen = (code) => wordOf('allergen', code);
+/** @param {string} code */
+export const dietName = (code) => wordOf('diet', code);
+/** What a code of the menu's is called; the code itself where there is no word. @param {string} kind @param {string} code */
+function wordOf(kind, code) {
+  const word = t(`${kind}.${code}`);
+  return word === `${kind}.${code}` ? code : word;
+}
 /** @param {Item} item */
 export const isLow = (item) => item.available && item.stock !== null && item.stock <= LOW;
 
@@ -93,6 +109,20 @@ export function lineAllergens(line) {
 
 /** What the guest avoids and the item has in it. @param {{allergens: string[]}} thing */
 export const clash = (thing) => thing.allergens.filter((name) => avoid.value.includes(name));
+
+/** Whether the guest's filters let it be shown. @param {Item} item */
+export const fits = (item) => !clash(item).length && diet.value.every((name) => item.diet.includes(name));
+/** It can be had, but not at this time of the day. @param {Item} item */
+export const isLater = (item) => !item.available && item.stock !== 0;
+
+/** Takes how the order that was placed here stands. @param {import('../shared/live.js').Frame} frame */
+export function hearOrder({ type, data }) {
+  const order = placed.value;
+  if (!order) return;
+  // One that is not among the open ones any more was handed over, or called off, while nobody listened.
+  const row = type === 'order' ? data : type === 'snapshot' ? data.orders.find((/** @type {any} */ one) => one.id === order.id) ?? { id: order.id, state: 'closed' } : null;
+  if (row?.id === order.id && row.state !== order.state) placed.value = { ...order, state: row.state };
+}
 
 let etag = '';
 let asked = 0;
@@ -170,17 +200,23 @@ export function toggleAvoid(name) {
   avoid.value = avoid.value.includes(name) ? avoid.value.filter((other) => other !== name) : [...avoid.value, name];
 }
 
+/** @param {string} name */
+export function toggleDiet(name) {
+  diet.value = diet.value.includes(name) ? diet.value.filter((other) => other !== name) : [...diet.value, name];
+}
+
 /** Everything as the next guest wants to find it: nothing of the last one is left. */
 export function startOver() {
   batch(() => {
     lines.value = [];
     avoid.value = [];
+    diet.value = [];
     service.value = null;
     pending.value = null;
     placed.value = null;
     sheet.value = null;
     gone.value = [];
-    refused.value = '';
+    refused.value = null;
     removed.value = null;
     view.value = 'attract';
     if (settings.value.language !== NO_SETTINGS.language) setLanguage(NO_SETTINGS.language);

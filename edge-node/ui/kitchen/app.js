@@ -2,6 +2,7 @@
 import { call } from '../shared/api.js';
 import { clock } from '../shared/format.js';
 import { fit } from '../shared/fit.js';
+import { answer, calls, hearCalls } from '../shared/calls.js';
 import { busy, follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
 import { chime, locked, unlock } from '../shared/sound.js';
@@ -9,6 +10,7 @@ import { kept } from '../shared/store.js';
 import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef } from '../shared/ui.js';
 import { language, learn, speak, t } from '../shared/words.js';
 import { bump, bumpNextLine, drain, recall, start } from './acts.js';
+import { see, visible } from './seen.js';
 import { loadStock, Side, TakeOff } from './side.js';
 import { bumped, counts, fetchTicket, hearTicket, hub, leaving, menu, mine, muted, now, open, page, pages, queue, selected, slots, SLOTS, station, stations, stock, tick, tickets, toast } from './state.js';
 import { label, Ticket } from './ticket.js';
@@ -24,6 +26,8 @@ const COUNTS_EVERY_MS = 400;
 const TELL_EVERY_MS = 5_000;
 /** Each station has a tone of its own, Hz. */
 const TONES = [[660, 880], [523, 784], [587, 740], [698, 932], [494, 659], [784, 988]];
+/** Of a guest who calls, Hz. */
+const BELL = [1047, 1319, 1047, 1319];
 
 /** What lies over the tickets. */
 const dialog = signal(/** @type {null | 'off' | 'recall' | {ticket: string}} */ (null));
@@ -63,7 +67,9 @@ function announce(ticket) {
 }
 
 /** @param {import('../shared/live.js').Frame} frame */
-function hear({ type, at, data }) {
+function hear(frame) {
+  const { type, at, data } = frame;
+  if (hearCalls(frame) && !muted.value) chime(BELL);
   if (type === 'snapshot') {
     const rows = data.tickets.filter((/** @type {any} */ row) => row.state === 'waiting' || row.state === 'cooking' || row.needs_confirmation);
     tickets.value = new Map(rows.map((/** @type {any} */ row) => [row.id, row]));
@@ -77,7 +83,7 @@ function hear({ type, at, data }) {
     if (isNew) announce(data);
     loadCounts();
   } else if (type === 'stock') {
-    stock.value = new Map(stock.value).set(data.sku, { ...stock.value.get(data.sku), ...data });
+    if (stock.value) stock.value = new Map(stock.value).set(data.sku, { ...stock.value.get(data.sku), ...data });
     reloadStock();
   } else if (type === 'menu') loadMenu();
   else if (type === 'sync') hearSync(data);
@@ -96,7 +102,7 @@ function Head() {
   return html`<header class="kds-top"><${Logo} /><h1 class="where">${session.value?.site.name}</h1>
     <div class="kds-seg" role="group" aria-label=${t('station')}>${['', ...stations.value].map((name) => html`
       <button key=${name} class=${station.value === name ? 'on' : ''} aria-pressed=${station.value === name} onClick=${() => pick(name)}>${name ? label(name) : t('all')} <b>${size(name)}</b></button>`)}</div>
-    <span class="grow"></span>
+    <span class="grow"></span><${Calls} />
     ${hub.value.away && html`<div class="kds-off" role="status"><${Icon} name="cloud-off" /><span>${t('hub-away')}${minutes > 0 ? ` ${minutes} min` : ''}<small>${t('hub-away.small', { n: hub.value.lag })}</small></span></div>`}
     <button class="kds-btn" lang=${chosen.value === 'en' ? 'ja' : 'en'} onClick=${switchLanguage}><${Icon} name="languages" />${t('language')}</button>
     <button class="kds-btn" onClick=${() => { dialog.value = 'recall'; }}><${Icon} name="undo-2" />${t('recall')}</button>
@@ -115,6 +121,16 @@ function pick(name) {
   station.value = name;
   page.value = 0;
   loadCounts();
+}
+
+/** Guests who ask for somebody, the longest waiting first, until somebody has seen to it. */
+function Calls() {
+  const zone = session.value?.site.time_zone ?? 'UTC';
+  const first = calls.value[0];
+  const done = async (/** @type {string} */ device) => { if (!await answer(device)) toast.value = t('failed'); };
+  return html`<div class="kds-calls" role="alert">${first && html`<p data-call=${first.device}><${Icon} name="bell" /><span><b>${t('call', { device: first.device })}</b>
+      <small>${t('call.since', { time: clock(first.since, zone) })}${calls.value.length > 1 ? ` ${t('call.more', { n: calls.value.length - 1 })}` : ''}</small></span>
+    <button class="kds-btn" onClick=${() => done(first.device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${first.device}</span></button></p>`}</div>`;
 }
 
 function Foot() {
@@ -203,14 +219,15 @@ function Page() {
 effect(() => {
   if (!session.value) return;
   link?.wake();
-  link ??= follow({ topics: 'tickets,stock,menu,sync', onFrame: hear, onSignedOut: signedOut });
+  link ??= follow({ topics: 'tickets,stock,menu,sync,calls', onFrame: hear, onSignedOut: signedOut });
   drain();
 });
+effect(() => { if (session.value && visible.value) see(slots.value); });
 effect(() => { document.title = `${t('title')} (${mine.value.length}) · Sunakku`; language.value; });
 document.addEventListener('keydown', key);
 for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, unlock, { passive: true });
 setInterval(tick, 250);
 busy.value = () => queue.value.length > 0;
-fit(1920, 1080, { flexWidth: true });
+fit(1920, 1080, { flexWidth: true, flexHeight: true });
 render(html`<${Page} />`, document.body);
 begin({ screen: 'kitchen', roles: ['kitchen', 'manager'] });

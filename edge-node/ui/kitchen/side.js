@@ -7,7 +7,6 @@ import { t } from '../shared/words.js';
 import { counts, menu, skuName, stock, toast } from './state.js';
 import { label } from './ticket.js';
 
-const LOW = 5;
 const HOT = 4;
 
 export async function loadStock() {
@@ -20,7 +19,7 @@ async function setSale(sku, step, minutes) {
   const until = minutes ? { until: new Date(Date.now() + minutes * 60_000).toISOString() } : undefined;
   try {
     const answer = await act('POST', `/v1/stock/${encodeURIComponent(sku)}/${step}`, until);
-    if (answer.status === 200) stock.value = new Map(stock.value).set(sku, answer.body);
+    if (answer.status === 200) stock.value = new Map(stock.value ?? []).set(sku, answer.body);
     else toast.value = answer.body?.detail ?? t('failed');
   } catch {
     toast.value = t('failed');
@@ -30,14 +29,14 @@ async function setSale(sku, step, minutes) {
 /** @param {{open: () => void}} props */
 export function Side({ open }) {
   const zone = session.value?.site.time_zone ?? 'UTC';
-  const rows = [...stock.value.values()].filter((row) => row.suspended || (row.on_hand !== null && row.on_hand <= LOW))
+  const rows = [...(stock.value?.values() ?? [])].filter((row) => row.suspended || row.on_hand === 0 || row.low)
     .toSorted((a, b) => Number(b.suspended) - Number(a.suspended) || (a.on_hand ?? 0) - (b.on_hand ?? 0));
   return html`<aside class="kds-side"><h2>${t('all-day')} <span>${t('all-day.small')}</span></h2>
-    <ul class="ad" tabindex="0" aria-label=${t('all-day')}>${counts.value.toSorted((a, b) => b.quantity - a.quantity).map((row) => html`<li key=${row.station + row.item} class=${row.quantity >= HOT ? 'hot' : ''}>
+    <ul class="ad" tabindex="0" aria-label=${t('all-day')}>${(counts.value ?? []).toSorted((a, b) => b.quantity - a.quantity).map((row) => html`<li key=${row.station + row.item} class=${row.quantity >= HOT ? 'hot' : ''}>
       <b>${row.quantity}</b><span>${row.name}</span><small>${label(row.station)}</small></li>`)}
-      ${counts.value.length === 0 && html`<li class="none">${t('all-day.none')}</li>`}</ul>
+      ${counts.value?.length === 0 && html`<li class="none">${t('all-day.none')}</li>`}</ul>
     <section class="p86"><h2>${t('86')} <span>${t('86.small')}</span></h2><ul tabindex="0" aria-label=${t('86')}>
-      ${rows.length === 0 && html`<li>${t('86.none')}</li>`}
+      ${stock.value && rows.length === 0 && html`<li>${t('86.none')}</li>`}
       ${rows.map((row) => {
         const out = row.suspended || row.on_hand === 0;
         const word = row.suspended ? row.suspended_until ? t('off-until', { time: clock(row.suspended_until, zone) }) : t('off-sale') : row.on_hand === 0 ? t('sold-out') : t('left', { n: row.on_hand ?? 0 });
@@ -53,7 +52,7 @@ export function TakeOff({ close }) {
   const [text, setText] = useState('');
   const [minutes, setMinutes] = useState(0);
   useEffect(() => trapFocus(box.current, close), []);
-  const found = [...stock.value.values()].filter((row) => !row.suspended && skuName(row.sku).toLowerCase().includes(text.trim().toLowerCase()))
+  const found = [...(stock.value?.values() ?? [])].filter((row) => !row.suspended && skuName(row.sku).toLowerCase().includes(text.trim().toLowerCase()))
     .toSorted((a, b) => skuName(a.sku).localeCompare(skuName(b.sku)));
   const uses = (/** @type {string} */ sku) => menu.value.filter((item) => sku in item.consumes && item.id !== sku).map((item) => item.name).join(', ');
   return html`<div class="kds-scrim" onClick=${close}></div><section class="kds-dialog" role="dialog" aria-modal="true" aria-label=${t('86.title')} ref=${box}>

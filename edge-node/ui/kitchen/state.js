@@ -9,12 +9,12 @@ import { computed, signal } from '../shared/ui.js';
 /** @typedef {{item: string, name: Name, quantity: number, modifiers?: {id: string, name: Name}[], note?: string | null}} TicketLine */
 /**
  * @typedef {{id: string, order: string, number: number, station: string, state: string, lines: TicketLine[], done_lines: number[], avoid?: string[],
- *   service?: string | null, others?: string[], placed_at: string, pickup_at?: string | null, cooking_at?: string | null, done_at?: string | null,
+ *   service?: string | null, others?: string[], placed_at: string, pickup_at?: string | null, cooking_at?: string | null, acknowledged_at?: string | null, done_at?: string | null,
  *   needs_confirmation?: boolean, reason?: string | null}} Ticket
  */
 /** @typedef {{path: string, key: string, ticket: string, number: number, station: string, act: 'bump' | 'line' | 'confirm' | 'start' | 'recall', line?: number}} Act */
 /** @typedef {{id: string, name: string, station: string, consumes: Record<string, number>, modifiers: {options: {id: string, name: string}[]}[]}} MenuItem */
-/** @typedef {{sku: string, on_hand: number | null, suspended: boolean, suspended_until?: string | null}} Stock */
+/** @typedef {{sku: string, on_hand: number | null, suspended: boolean, low: boolean, suspended_until?: string | null}} Stock */
 
 /** Tickets on one page, each at a key. */
 export const SLOTS = 10;
@@ -24,9 +24,10 @@ const HOLD_MS = 1_000;
 const RECALLABLE = 20;
 
 export const tickets = signal(/** @type {Map<string, Ticket>} */ (new Map()));
-export const stock = signal(/** @type {Map<string, Stock>} */ (new Map()));
+/** Null until it is known: an empty list would be a claim. */
+export const stock = signal(/** @type {Map<string, Stock> | null} */ (null));
 export const menu = signal(/** @type {MenuItem[]} */ ([]));
-export const counts = signal(/** @type {{item: string, name: string, station: string, quantity: number}[]} */ ([]));
+export const counts = signal(/** @type {{item: string, name: string, station: string, quantity: number}[] | null} */ (null));
 export const hub = signal(/** @type {{away: boolean, since: number, lag: number}} */ ({ away: false, since: 0, lag: 0 }));
 /** The server's time, kept fresh by the page. */
 export const now = signal(Date.now());
@@ -78,7 +79,8 @@ export const isRecalled = (ticket) => ticket.state === 'cooking' && Boolean(tick
 /** Seconds since it should have been begun; until it is wanted, below 0, for an order for later. @param {Ticket} ticket */
 export function ageOf(ticket) {
   const from = ticket.pickup_at ? Date.parse(ticket.pickup_at) : Date.parse(isRecalled(ticket) ? ticket.cooking_at ?? ticket.placed_at : ticket.placed_at);
-  return (now.value - from) / 1_000;
+  const seconds = (now.value - from) / 1_000;
+  return ticket.pickup_at ? seconds : Math.max(0, seconds);
 }
 
 /** @param {Ticket} ticket */

@@ -10,8 +10,8 @@ export const words = {
     'hub-away': 'Hub offline', 'hub-away.small': 'Orders still work. {n} waiting to send.', stale: 'Not getting new orders since {time}. Bumps are kept and sent.',
     'queued': '{n} bumps waiting', 'queued_one': '1 bump waiting', none: 'No open tickets', 'none.small': 'New orders appear here by themselves.',
     'key.bump': 'Bump', 'key.move': 'Move', 'key.enter': 'Bump selected', 'key.line': 'Tick line', 'key.recall': 'Recall last', 'key.station': 'Next station', 'key.page': 'Page {n} of {of}', 'key.mute': 'Mute', 'key.sound': 'Sound on',
-    'just-bumped': 'Just bumped', 'recall.title': 'Recall a ticket', 'recall.none': 'Nothing was bumped on this screen yet', 'recall.refused': '{n} was handed over or called off; it cannot be recalled.', 'new': 'New order {n}', 'sound.locked': 'Touch for sound', failed: 'That did not work. Nothing was changed.', language: '日本語',
-    'allergen.gluten': 'WHEAT', 'allergen.egg': 'EGG', 'allergen.milk': 'MILK', 'allergen.soy': 'SOY', 'allergen.fish': 'FISH', 'allergen.sesame': 'SESAME', 'allergen.mustard': 'MUSTARD',
+    'just-bumped': 'Just bumped', 'recall.title': 'Recall a ticket', 'recall.none': 'Nothing was bumped on this screen yet', 'recall.refused': '{n} was handed over or called off; it cannot be recalled.', 'new': 'New order {n}', 'sound.locked': 'Touch for sound', call: '{device} calls', 'call.since': 'since {time}', 'call.more': 'and {n} more', 'call.done': 'Done', failed: 'That did not work. Nothing was changed.', language: '日本語',
+    'allergen.gluten': 'WHEAT', 'allergen.egg': 'EGG', 'allergen.milk': 'MILK', 'allergen.soy': 'SOY', 'allergen.fish': 'FISH', 'allergen.sesame': 'SESAME', 'allergen.mustard': 'MUSTARD', 'allergen.nuts': 'NUTS', 'allergen.peanut': 'PEANUT', 'allergen.crustaceans': 'CRUSTACEANS', 'allergen.molluscs': 'MOLLUSCS', 'allergen.celery': 'CELERY', 'allergen.lupin': 'LUPIN', 'allergen.sulphites': 'SULPHITES',
   },
   ja: {
     title: '厨房', all: 'すべて', station: '持ち場', recall: '呼び戻す', bump: '完了', 'got-it': '確認、中止した', more: '{n}番のその他', start: '調理開始', close: '閉じる',
@@ -23,7 +23,7 @@ export const words = {
     'hub-away': '本部と接続なし', 'hub-away.small': '注文は通常どおり。送信待ち{n}件。', stale: '{time}から新しい注文が届いていません。操作は保存され、後で送信されます。',
     'queued': '操作{n}件が送信待ち', none: '注文はありません', 'none.small': '新しい注文は自動で表示されます。',
     'key.bump': '完了', 'key.move': '移動', 'key.enter': '選択を完了', 'key.line': '1行完了', 'key.recall': '直前を呼び戻す', 'key.station': '次の持ち場', 'key.page': '{of}ページ中{n}', 'key.mute': '消音', 'key.sound': '音を出す',
-    'just-bumped': '直前の完了', 'recall.title': '呼び戻す', 'recall.none': 'この画面で完了したものはまだありません', 'recall.refused': '{n}番は受け渡し済みか取消済みです。', 'new': '新しい注文 {n}', 'sound.locked': '音を出すにはタッチ', failed: 'うまくいきませんでした。何も変わっていません。', language: 'English',
-    'allergen.gluten': '小麦', 'allergen.egg': '卵', 'allergen.milk': '乳', 'allergen.soy': '大豆', 'allergen.fish': '魚', 'allergen.sesame': 'ごま', 'allergen.mustard': 'マスタード',
+    'just-bumped': '直前の完了', 'recall.title': '呼び戻す', 'recall.none': 'この画面で完了したものはまだありません', 'recall.refused': '{n}番は受け渡し済みか取消済みです。', 'new': '新しい注文 {n}', 'sound.locked': '音を出すにはタッチ', call: '{device}で呼んでいます', 'call.since': '{time}から', 'call.more': 'ほか{n}件', 'call.done': '対応した', failed: 'うまくいきませんでした。何も変わっていません。', language: 'English',
+    'allergen.gluten': '小麦', 'allergen.egg': '卵', 'allergen.milk': '乳', 'allergen.soy': '大豆', 'allergen.fish': '魚', 'allergen.sesame': 'ごま', 'allergen.mustard': 'マスタード', 'allergen.nuts': 'ナッツ', 'allergen.peanut': '落花生', 'allergen.crustaceans': 'えび・かに', 'allergen.molluscs': '貝類', 'allergen.celery': 'セロリ', 'allergen.lupin': 'ルピナス', 'allergen.sulphites': '亜硫酸塩',
   },
 };

@@ -1,12 +1,13 @@
 // Operations of the site, served by its own node: it works while the hub is away.
-import { clock, day } from '../shared/format.js';
+import { clock, day, moment } from '../shared/format.js';
+import { answer, calls, hearCalls } from '../shared/calls.js';
 import { follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut, signOut } from '../shared/sign-in.js';
 import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef } from '../shared/ui.js';
 import { language, learn, t } from '../shared/words.js';
 import { Devices, Orders } from './lists.js';
 import { Operations } from './operations.js';
-import { ask, change, devices, hear, now, queue, refresh, theme, toast } from './state.js';
+import { ask, change, devices, hear, loadSite, now, queue, refresh, site, theme, toast } from './state.js';
 import { StockCard } from './stock.js';
 import { words } from './words.js';
 
@@ -26,6 +27,8 @@ let link = null;
 function readPlace() {
   const name = location.hash.slice(1);
   view.value = name in VIEWS ? name : 'operations';
+  // The fragment names a view; browsers take it for a place on the page.
+  window.scrollTo(0, 0);
   if (session.value) refresh(view.value);
 }
 
@@ -60,9 +63,24 @@ function Top() {
       refresh(view.value);
     } };
   };
+  const shut = site.value?.closed_until;
+  const switchSite = () => {
+    if (shut) {
+      change('POST', '/v1/site/open').then(loadSite);
+      return;
+    }
+    /** @type {[string, string][]} */
+    const times = [['15', t('shut.15')], ['60', t('shut.60')], ['120', t('shut.120')], ['', t('shut.day')]];
+    ask.value = { title: t('shut.title'), say: t('shut.say'), go: t('shut'), needed: true, danger: true, choices: { label: t('shut.for'), of: times }, then: async (reason, minutes) => {
+      const until = minutes ? new Date(Date.now() + Number(minutes) * 60_000).toISOString() : undefined;
+      await change('POST', '/v1/site/close', { reason, until });
+      loadSite();
+    } };
+  };
   return html`<header class="top"><h1>${t(view.value)}</h1><span class="sub">${day(new Date(now.value), zone, language.value)}, ${clock(now.value, zone)}</span>
     <div class="end">${!stale && html`<span class="live">${t('live')}</span>`}
-      <button class="btn ${paused ? 'primary' : 'danger'}" id="pause" onClick=${switchQueue}><${Icon} name=${paused ? 'play' : 'pause'} />${t(paused ? 'resume' : 'pause')}</button></div></header>`;
+      <button class="btn ${paused ? 'primary' : ''}" id="pause" onClick=${switchQueue}><${Icon} name=${paused ? 'play' : 'pause'} />${t(paused ? 'resume' : 'pause')}</button>
+      <button class="btn ${shut ? 'primary' : 'danger'}" id="close" onClick=${switchSite}><${Icon} name="store" />${t(shut ? 'shut.open' : 'shut')}</button></div></header>`;
 }
 
 /** Asks before what cannot be undone, with the reason that then stands in the log. */
@@ -75,20 +93,33 @@ function Ask() {
   /** @param {SubmitEvent} event */
   const submit = (event) => {
     event.preventDefault();
-    const reason = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('reason') ?? '').trim();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
     close();
-    question.then(reason);
+    question.then(String(form.get('reason') ?? '').trim(), String(form.get('choice') ?? ''));
   };
   return html`<div class="scrim" onClick=${close}></div><section class="dialog" role="dialog" aria-modal="true" aria-label=${question.title} ref=${box}>
     <form onSubmit=${submit}><h2 tabindex="-1">${question.title}</h2><p class="mid">${question.say}</p>
       <label>${t(question.needed ? 'reason' : 'reason.optional')}<input class="field" name="reason" maxlength="200" required=${question.needed} autocomplete="off" /></label>
+      ${question.choices && html`<label>${question.choices.label}<select class="field" name="choice">${question.choices.of.map(([value, word]) => html`<option key=${value} value=${value}>${word}</option>`)}</select></label>`}
       <div class="row end"><button class="btn" type="button" onClick=${close}>${t('cancel')}</button><button class="btn ${question.danger ? 'danger' : 'primary'}">${question.go}</button></div></form></section>`;
+}
+
+/** What a manager must know whatever the view: guests who call, and that no orders are taken. */
+function Notes() {
+  const zone = session.value?.site.time_zone ?? 'UTC';
+  const shown = site.value;
+  const reopens = shown?.opens_at ? moment(shown.opens_at, zone, language.value) : null;
+  const done = async (/** @type {string} */ device) => { if (!await answer(device)) toast.value = t('failed'); };
+  return html`<div class="calls" role="alert">${calls.value.map(({ device, since }) => html`<p key=${device} class="note info" data-call=${device}><${Icon} name="bell" /><span><b>${t('call', { device })}</b> ${t('call.since', { time: clock(since, zone) })}</span>
+      <button class="btn sm" onClick=${() => done(device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${device}</span></button></p>`)}</div>
+    ${shown?.state === 'closed' && html`<p class="note warn" role="status" id="closed"><${Icon} name="moon" /><span><b>${t(reopens ? 'closed.until' : 'closed', { time: reopens ?? '' })}</b> ${shown.reason ?? ''}</span></p>`}`;
 }
 
 function Ops() {
   const since = link?.staleSince.value ?? null;
   return html`<${Aside} /><main><${Top} />
     ${since !== null && html`<p class="note bad" role="alert" id="stale"><${Icon} name="unplug" /><span>${t('stale', { time: clock(since, session.value?.site.time_zone ?? 'UTC', true) })}</span></p>`}
+    <${Notes} />
     <div class="view ${since !== null ? 'old' : ''}">
       ${view.value === 'operations' && html`<${Operations} />`}
       ${view.value === 'stock' && html`<${StockCard} />`}
@@ -111,7 +142,7 @@ effect(() => {
 effect(() => {
   if (!session.value) return;
   link?.wake();
-  link ??= follow({ topics: 'sync,stock', onFrame: hear, onSignedOut: signedOut });
+  link ??= follow({ topics: 'sync,stock,menu,calls', onFrame: (frame) => { hearCalls(frame); hear(frame); }, onSignedOut: signedOut });
   refresh(view.peek());
 });
 setInterval(() => { if (session.value && !document.hidden) refresh(view.value); }, REFRESH_MS);

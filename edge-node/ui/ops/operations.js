@@ -1,9 +1,9 @@
 // How the site stands: queue, line to the hub, servers, what failed for good.
-import { age, clock, count } from '../shared/format.js';
+import { age, clock, count, money } from '../shared/format.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon } from '../shared/ui.js';
-import { t } from '../shared/words.js';
-import { ask, change, dead, lags, queue, ready, refresh, sync } from './state.js';
+import { language, t } from '../shared/words.js';
+import { ask, change, dead, devices, lags, printers, queue, ready, refresh, sync, today } from './state.js';
 import { StockCard } from './stock.js';
 
 const zone = () => session.value?.site.time_zone ?? 'UTC';
@@ -23,13 +23,13 @@ export function Operations() {
     ${q?.paused && html`<p class="note warn" role="status"><${Icon} name="pause" /><span>${t('paused', { time: clock(q.paused_since, zone()) })}</span></p>`}
     <dl class="stats">
       <${Stat} label=${t('stat.queue')} value=${q ? count(q.orders_waiting) : '–'} sub=${t('stat.queue.sub', { age: age(q?.oldest_seconds ?? 0) })} />
-      <${Stat} label=${t('stat.open')} value=${q ? count(q.orders_open) : '–'} sub=${t('stat.open.sub', { n: q?.done_per_minute ?? 0 })} />
+      <${Stat} label=${t('stat.open')} value=${q ? count(q.orders_open) : '–'} sub=${t('stat.open.sub', { n: q?.done_per_minute ?? 0, later: q?.delayed ?? 0 })} />
       <${Stat} label=${t('stat.lag')} icon=${s?.lag_events ? 'triangle-alert' : undefined} kind=${s?.hub === 'away' && s.lag_events ? 'warn' : ''} value=${s ? count(s.lag_events) : '–'} unit=${t('stat.lag.unit')} sub=${t('stat.lag.sub', { age: age(s?.oldest_unsent_seconds ?? 0) })} />
       <${Stat} label=${t('stat.retry')} value=${q ? count(q.retrying) : '–'} unit=${t('stat.retry.unit')} sub=${t('stat.retry.sub', { n: q?.failed_per_minute ?? 0 })} />
       <${Stat} label=${t('stat.dead')} icon=${q?.dead ? 'octagon-alert' : undefined} kind=${q?.dead ? 'bad' : ''} value=${q ? count(q.dead) : '–'} sub=${t(q?.dead ? 'stat.dead.some' : 'stat.dead.none')} />
-      <${Stat} label=${t('stat.later')} value=${q ? count(q.delayed) : '–'} sub=${t('stat.later.sub')} /></dl>
+      <${Stat} label=${t('stat.today')} value=${today.value ? count(today.value.orders) : '–'} sub=${today.value?.currency ? t('stat.today.sub', { sales: money(today.value.sales, today.value.currency, language.value), n: today.value.called_off }) : t('stat.today.none')} /></dl>
     <div class="grid upper"><${Sync} /><${Health} /></div>
-    <div class="grid lower"><${DeadLetters} /><${StockCard} short /></div>`;
+    <div class="grid lower"><div class="stack"><${DeadLetters} /><${Sold} /></div><${StockCard} short /></div>`;
 }
 
 function Sync() {
@@ -64,10 +64,35 @@ function Chart({ points }) {
 
 function Health() {
   const r = ready.value;
+  const kiosks = devices.value.filter((row) => row.screen === 'kiosk').length;
   const rows = [['server', t('sync.here'), r?.ready, t('health.edge')], ['database', 'Redis', r?.redis, t('health.redis')],
     ['radio', 'NATS', r?.nats, t(r?.nats === false ? 'health.nats.away' : 'health.nats')], ['cloud', t('sync.hub'), r?.hub, t(r?.hub === false ? 'health.hub.away' : 'health.hub')]];
   return html`<section class="card"><header><h2>${t('health.title')}</h2></header><ul class="deps">${rows.map(([icon, name, up, say]) => html`<li key=${name}><span class="ic"><${Icon} name=${icon} /></span>
-    <span><b>${name}</b><small>${say}</small></span>${r && html`<${Pill} kind=${up ? 'ok' : 'warn'} icon=${up ? 'circle-check' : 'cloud-off'}>${t(up ? 'healthy' : 'away')}<//>`}</li>`)}</ul></section>`;
+    <span><b>${name}</b><small>${say}</small></span>${r && html`<${Pill} kind=${up ? 'ok' : 'warn'} icon=${up ? 'circle-check' : 'cloud-off'}>${t(up ? 'healthy' : 'away')}<//>`}</li>`)}
+    <li><span class="ic"><${Icon} name="tablet" /></span><span><b>${t('kiosks')}</b><small>${t('health.kiosks')}</small></span><${Pill} kind=${kiosks ? 'ok' : 'idle'} icon=${kiosks ? 'circle-check' : 'minus'}>${t('connected', { n: kiosks })}<//></li>
+    ${printers.value.map((printer) => {
+      const [kind, icon] = PRINTER[printer.state] ?? ['idle', 'clock'];
+      return html`<li key=${printer.name} data-printer=${printer.name}><span class="ic"><${Icon} name="printer" /></span><span><b>${printer.name}</b><small>${saysOf(printer)}</small></span><${Pill} kind=${kind} icon=${icon}>${t(`printer.${printer.state}`)}<//></li>`;
+    })}</ul></section>`;
+}
+
+/** What was sold most today. */
+function Sold() {
+  const rows = today.value?.items ?? [];
+  return html`<section class="card" id="sold"><header><h2>${t('sold.title')}</h2><span class="sub">${t('sold.sub')}</span></header>
+    ${rows.length === 0 ? html`<div class="empty"><b>${t('stat.today.none')}</b></div>` : html`<table class="tight"><thead><tr><th>${t('item')}</th><th class="n">${t('sold.n')}</th></tr></thead>
+      <tbody>${rows.slice(0, 6).map((/** @type {any} */ row) => html`<tr key=${row.item}><td>${row.name}</td><td class="n">${count(row.quantity)}</td></tr>`)}</tbody></table>`}</section>`;
+}
+
+/** @type {Record<string, [string, string]>} */
+const PRINTER = { ready: ['ok', 'circle-check'], failing: ['bad', 'octagon-alert'], unknown: ['idle', 'clock'] };
+
+/** @param {any} printer */
+function saysOf(printer) {
+  const makes = printer.fallback ? t('printer.fallback') : printer.stations.join(', ');
+  const waits = printer.waiting ? t('printer.waiting', { n: printer.waiting }) : '';
+  const last = printer.last_printed_at ? t('printer.last', { time: clock(printer.last_printed_at, zone()) }) : '';
+  return [printer.trouble ?? makes, waits, last].filter(Boolean).join(', ');
 }
 
 /** @param {any} letter */

@@ -6,8 +6,8 @@ import { t } from '../shared/words.js';
 
 /** Points of the chart, one each two seconds: an hour. */
 const POINTS = 1_800;
-/** At or below this many a stock unit is low that has no mark of its own. */
-export const LOW = 5;
+/** Figures of the day are added up anew each time, so they are asked for less often, milliseconds. */
+const TODAY_EVERY_MS = 15_000;
 
 export const sync = signal(/** @type {any} */ (null));
 export const queue = signal(/** @type {any} */ (null));
@@ -16,11 +16,17 @@ export const dead = signal(/** @type {any[]} */ ([]));
 export const stock = signal(/** @type {any[]} */ ([]));
 export const menu = signal(/** @type {any} */ (null));
 export const orders = signal(/** @type {any[]} */ ([]));
+/** The site itself: whether it takes orders. */
+export const site = signal(/** @type {any} */ (null));
+export const printers = signal(/** @type {any[]} */ ([]));
+export const today = signal(/** @type {any} */ (null));
 export const devices = signal(/** @type {any[]} */ ([]));
 export const lags = signal(/** @type {number[]} */ ([]));
 export const now = signal(Date.now());
 export const toast = signal('');
-export const ask = signal(/** @type {null | {title: string, say: string, go: string, needed: boolean, danger: boolean, then: (reason: string) => void}} */ (null));
+/** A question before something is done; `choices` are what can be chosen beside the reason. */
+export const ask = signal(/** @type {null | {title: string, say: string, go: string, needed: boolean, danger: boolean, choices?: {label: string, of: [string, string][]},
+  then: (reason: string, choice: string) => void}} */ (null));
 export const theme = kept('ops.theme', 'light');
 
 /** @param {import('../shared/live.js').Frame} frame */
@@ -29,6 +35,8 @@ export function hear({ type, data }) {
     takeSync(data.sync);
     loadStock();
   } else if (type === 'sync') takeSync(data);
+  else if (type === 'site') loadSite();
+  else if (type === 'menu') loadMenu();
   else if (type === 'stock') stock.value = stock.value.map((row) => (row.sku === data.sku ? { ...row, ...data } : row));
 }
 
@@ -51,10 +59,21 @@ const loadMenu = into('/v1/menu', menu);
 const loadDevices = into('/v1/devices', devices, (body) => body.items);
 const loadQueue = into('/v1/queue', queue);
 const loadReady = into('/readyz', ready);
+export const loadSite = into('/v1/site', site);
+const loadPrinters = into('/v1/printers', printers, (body) => body.items);
+const loadToday = into('/v1/today', today);
 const loadDead = into('/v1/queue/dead?limit=50', dead, (body) => body.items);
+
+let askedToday = -TODAY_EVERY_MS;
 
 /** Asks again for everything that the live connection does not tell. @param {string} view */
 export function refresh(view) {
+  loadSite();
+  loadPrinters();
+  if (performance.now() - askedToday >= TODAY_EVERY_MS) {
+    askedToday = performance.now();
+    loadToday();
+  }
   loadQueue();
   loadReady();
   loadDead();

@@ -4,13 +4,13 @@ import { Picture, plate } from '../shared/pictures.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { t } from '../shared/words.js';
-import { change, loadStock, LOW, stock, thing } from './state.js';
+import { change, loadStock, stock, thing } from './state.js';
 
 /** Rows of the card on the first page. */
 const SHORT = 8;
 
 /** @param {any} row */
-const isShort = (row) => row.on_hand !== null && row.on_hand <= (row.low_mark ?? LOW);
+const isShort = (row) => row.on_hand === 0 || row.low;
 
 /** @param {any} row */
 function state(row) {

@@ -18,6 +18,7 @@ use super::Hub;
 use super::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
 use crate::change::{Author, Begun, Change, Done};
+use crate::sites::{lock, refuse_archived};
 
 /// How long a command is good for when nobody says, seconds.
 const LIFE_SECONDS: i64 = 24 * 3_600;
@@ -107,6 +108,7 @@ pub(super) struct CommandRow {
     (status = 401, description = "No valid token", body = Problem),
     (status = 403, description = "The role does not allow it", body = Problem),
     (status = 404, description = "There is no such site", body = Problem),
+    (status = 409, description = "`site-archived`", body = Problem),
     (status = 422, description = "`invalid-command`", body = Problem)))]
 pub(super) async fn give(
     State(hub): State<Hub>,
@@ -130,6 +132,7 @@ pub(super) async fn give(
     (status = 401, description = "No valid token", body = Problem),
     (status = 403, description = "The role does not allow it", body = Problem),
     (status = 404, description = "One of the sites is not known", body = Problem),
+    (status = 409, description = "`site-archived`", body = Problem),
     (status = 422, description = "`invalid-command`", body = Problem)))]
 pub(super) async fn give_many(
     State(hub): State<Hub>,
@@ -166,11 +169,11 @@ async fn insert(change: &mut Change, site: &SiteId, wish: &Wish) -> Answer<Comma
             "expires_in_seconds: 1 to {MAX_LIFE_SECONDS}"
         )));
     }
+    refuse_archived(&lock(change.connection(), site).await?)?;
     let expires_at = Utc::now() + TimeDelta::seconds(wish.expires_in_seconds);
-    let row: Option<CommandRow> = sqlx::query_as(
+    let row: CommandRow = sqlx::query_as(
         "insert into command (site_id, command_id, kind, args, author, expires_at)
-         select site_id, $2, $3, $4, $5, $6 from site where site_id = $1
-         returning *",
+         values ($1, $2, $3, $4, $5, $6) returning *",
     )
     .bind(site.as_str())
     .bind(CommandId::new().0)
@@ -178,10 +181,9 @@ async fn insert(change: &mut Change, site: &SiteId, wish: &Wish) -> Answer<Comma
     .bind(&wish.args)
     .bind(change.actor().to_owned())
     .bind(expires_at)
-    .fetch_optional(change.connection())
+    .fetch_one(change.connection())
     .await
     .or_problem()?;
-    let row = row.ok_or_else(|| Problem::not_found(format!("There is no site {site}.")))?;
     let object = format!("site/{site}/commands/{}", row.id);
     let after = json!({ "kind": wish.kind, "args": wish.args, "expires_at": expires_at });
     change

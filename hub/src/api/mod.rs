@@ -8,7 +8,6 @@ mod ledger;
 pub(crate) mod menus;
 mod orders;
 mod session;
-mod settings;
 mod sites;
 
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use sunakku_common::claims::Verifier;
 use sunakku_common::http;
+use sunakku_common::nats::Keys;
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -38,6 +38,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::config;
 use crate::health::Health;
 use crate::identity::Identity;
+use crate::sites::Limiter;
 
 /// What handlers work with; clones share it.
 #[derive(Clone)]
@@ -46,6 +47,12 @@ pub struct Hub {
     pub pool: PgPool,
     /// Who may sign in, and what signs tokens.
     pub identity: Arc<Identity>,
+    /// What says who may connect to nats-server.
+    pub keys: Arc<Keys>,
+    /// Where sites reach it.
+    pub nats: config::Nats,
+    /// Bounds tries to enrol.
+    pub enrolments: Arc<Limiter>,
     /// What is there and what is not.
     pub health: Health,
     /// The process's metrics.
@@ -92,13 +99,20 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(session::sign_in))
         .routes(routes!(session::sign_in_at_site))
         .routes(routes!(session::keys))
+        // Boxes with a token.
+        .routes(routes!(sites::boxes::enrol))
         // Admins.
-        .routes(routes!(sites::list))
+        .routes(routes!(sites::list, sites::edit::create))
+        .routes(routes!(sites::edit::change))
+        .routes(routes!(sites::edit::archive))
+        .routes(routes!(sites::edit::unarchive))
+        .routes(routes!(sites::boxes::invite))
+        .routes(routes!(sites::boxes::revoke))
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
-        .routes(routes!(settings::get, settings::set))
+        .routes(routes!(sites::settings::get, sites::settings::set))
         .routes(routes!(commands::of_site, commands::give))
         .routes(routes!(commands::of_all, commands::give_many))
         .routes(routes!(menus::list, menus::create))

@@ -51,7 +51,8 @@ impl Dispatch {
             "select site_id, command_id, author, kind, args::text as args, expires_at
              from (select *, row_number() over (partition by site_id order by command_id) as place,
                           bool_or(sent_at is null) over (partition by site_id) as is_fresh
-                   from command where state in ('pending', 'delivered')) open
+                   from command where state in ('pending', 'delivered')
+                        and site_id not in (select site_id from site where archived_at is not null)) open
              where place <= $1 and ($2 or is_fresh)
              order by site_id, command_id",
         )

@@ -1,13 +1,14 @@
-//! What goes down to the sites: their menus and settings, which they read, and commands, which
-//! they apply.
+//! What goes down to the sites: their menus and settings, which they read, commands, which they
+//! apply, and who of them is let in at all.
 //!
-//! Truth is in Postgres. Buckets and messages are made from it and can be lost at any time: both
-//! tasks compare what is with what ought to be, woken by the database and by a timer.
+//! Truth is in Postgres. Buckets, messages and claims are made from it and can be lost at any time:
+//! all tasks compare what is with what ought to be, woken by the database and by a timer.
 
 mod bucket;
 pub(crate) mod dispatch;
 mod rollout;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -17,8 +18,10 @@ use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::broker::Account;
 use crate::health::Health;
 use crate::menus::wanted;
+use crate::sites::renewal::Renewals;
 use dispatch::Dispatch;
 use rollout::Rollout;
 
@@ -28,6 +31,8 @@ const CHANNEL: &str = "sunakku_downline";
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 /// How often the buckets are compared with the database.
 const ROLLOUT_EVERY: Duration = Duration::from_secs(30);
+/// How often nats-server is told who is let in.
+const ACCOUNT_EVERY: Duration = Duration::from_secs(30);
 /// How often commands that no site has reported are sent again.
 const DISPATCH_EVERY: Duration = Duration::from_secs(5);
 /// Pause after a round that failed.
@@ -37,6 +42,12 @@ const FAILED_PAUSE: Duration = Duration::from_secs(2);
 pub struct Downline {
     /// The connection to the message server.
     pub client: Client,
+    /// Tells nats-server who is let in.
+    pub(crate) account: Account,
+    /// Renews what lets boxes in.
+    pub(crate) renewals: Renewals,
+    /// Woken when nats-server is there again.
+    pub account_due: Arc<Notify>,
     /// Connections of its own: one listens all the time.
     pub pool: PgPool,
     /// Where the state of the database is noted.
@@ -48,6 +59,7 @@ pub struct Downline {
 struct Wakers {
     rollout: Notify,
     dispatch: Notify,
+    account: Arc<Notify>,
 }
 
 impl Downline {
@@ -57,14 +69,19 @@ impl Downline {
     /// When the client was closed.
     pub async fn run(self) -> Result<()> {
         self.health.postgres_up().await;
-        let wakers = Wakers::default();
+        let wakers = Wakers {
+            account: self.account_due,
+            ..Wakers::default()
+        };
         let rollout = Rollout::new(self.client.clone(), self.pool.clone());
         let dispatch = Dispatch::new(self.client.clone(), self.pool.clone());
         tokio::select! {
             never = listen(&self.pool, &wakers) => never,
             never = keep_up(rollout, &wakers.rollout) => never,
             never = send(&dispatch, &wakers.dispatch) => never,
+            never = keep_account(&self.account, &wakers.account) => never,
             ended = dispatch.hear() => ended,
+            ended = self.renewals.run() => ended,
         }
     }
 }
@@ -84,10 +101,12 @@ async fn listen_once(pool: &PgPool, wakers: &Wakers) -> Result<(), sqlx::Error> 
     // What was told before is seen by the first round after this.
     wakers.rollout.notify_one();
     wakers.dispatch.notify_one();
+    wakers.account.notify_one();
     loop {
         let told = listener.recv().await?;
         match told.payload() {
             "command" => wakers.dispatch.notify_one(),
+            "site_box" => wakers.account.notify_one(),
             _ => wakers.rollout.notify_one(),
         }
     }
@@ -101,6 +120,22 @@ async fn keep_up(mut rollout: Rollout, woken: &Notify) -> Result<()> {
             Err(error) => {
                 tracing::warn!("menus do not go down; tried again: {error:#}");
                 metrics::counter!(crate::metrics::ROLLOUT_FAILURES).increment(1);
+                FAILED_PAUSE
+            }
+        };
+        tokio::select! {
+            () = woken.notified() => {}
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+async fn keep_account(account: &Account, woken: &Notify) -> Result<()> {
+    loop {
+        let pause = match account.round().await {
+            Ok(()) => ACCOUNT_EVERY,
+            Err(error) => {
+                tracing::warn!("nats-server is not told who is let in; tried again: {error:#}");
                 FAILED_PAUSE
             }
         };

@@ -44,16 +44,20 @@ impl Rollout {
     }
 
     async fn all_sites(&self) -> Result<Option<Duration>> {
-        let sites: Vec<String> = sqlx::query_scalar("select site_id from site order by site_id")
-            .fetch_all(&self.pool)
-            .await?;
+        let sites: Vec<(String, bool)> =
+            sqlx::query_as("select site_id, archived_at is not null from site order by site_id")
+                .fetch_all(&self.pool)
+                .await?;
         if sites.is_empty() {
             return Ok(None);
         }
         let menus = bucket::open(&self.client, Bucket::Menu).await?;
         let settings = bucket::open(&self.client, Bucket::Site).await?;
-        let one = async |site: String| {
-            let done = self.site(&site, &menus, &settings).await;
+        let one = async |(site, is_archived): (String, bool)| {
+            let done = match is_archived {
+                true => clear(&site, [&menus, &settings]).await.map(|()| None),
+                false => self.site(&site, &menus, &settings).await,
+            };
             done.with_context(|| format!("site {site}"))
         };
         let mut done = futures::stream::iter(sites)
@@ -160,6 +164,16 @@ impl Rollout {
         settings.revision = revision.try_into()?;
         Ok(settings)
     }
+}
+
+/// Leaves an archived site nothing to read.
+async fn clear(site: &str, buckets: [&Open; 2]) -> Result<()> {
+    let site: SiteId = site.parse()?;
+    for bucket in buckets {
+        let held = bucket.held(&site).await?;
+        bucket.clear(&site, &held).await?;
+    }
+    Ok(())
 }
 
 /// The settings as they stand, with no revision yet.

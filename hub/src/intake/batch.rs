@@ -7,7 +7,7 @@ use sunakku_common::sync::Answer;
 use super::group::{Entry, Group, Judged};
 use super::project::{self, Projected};
 use super::request::Request;
-use super::{cursors, events};
+use super::{cursors, events, presence};
 use crate::database::is_about_data;
 
 /// How a group is projected.
@@ -63,11 +63,13 @@ pub async fn commit(
 ) -> Result<Vec<Outcome>, sqlx::Error> {
     let mut tx = connection.begin().await?;
     let mut group = cursors::lock_and_load(&mut tx, requests).await?;
-    let judged: Vec<Judged<'_>> = requests
-        .iter()
-        .map(|request| group.judge(request))
-        .collect();
-    if !group.is_touched() {
+    let mut presence = presence::load(&mut tx, requests).await?;
+    let judge = |request| match presence.refusal(request) {
+        Some(answer) => Judged::of(answer),
+        None => group.judge(request),
+    };
+    let judged: Vec<Judged<'_>> = requests.iter().map(judge).collect();
+    if !group.is_touched() && !presence.is_changed() {
         tx.rollback().await?;
         return Ok(judged
             .into_iter()
@@ -76,6 +78,7 @@ pub async fn commit(
     }
     let entries: Vec<&Entry<'_>> = judged.iter().flat_map(|judged| &judged.entries).collect();
     let projected = write(&mut tx, &group, &entries, way).await?;
+    presence::store(&mut tx, &presence).await?;
     tx.commit().await?;
     Ok(outcomes(judged, &projected))
 }

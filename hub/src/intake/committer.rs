@@ -7,7 +7,7 @@ use chrono::Utc;
 use metrics::{counter, gauge, histogram};
 use sqlx::PgPool;
 use sunakku_common::event::Event;
-use sunakku_common::sync::Answer;
+use sunakku_common::sync::{Answer, CONFLICT};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
@@ -169,6 +169,9 @@ fn record(request: &Request, outcome: &Outcome) {
             tracing::error!(site.id = site, answer = ?outcome.answer, "a site has two histories");
         }
         Answer::Refused { refused, detail } => {
+            if refused == CONFLICT {
+                counter!(names::IDENTITY_CONFLICTS, "site" => site.clone()).increment(1);
+            }
             tracing::warn!(site.id = site, refused, detail, "a batch was refused");
         }
     }

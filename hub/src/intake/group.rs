@@ -31,7 +31,7 @@ pub(super) struct Judged<'a> {
 }
 
 impl Judged<'_> {
-    fn of(answer: Answer) -> Self {
+    pub(super) fn of(answer: Answer) -> Self {
         Self {
             answer,
             duplicates: 0,

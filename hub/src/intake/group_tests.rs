@@ -37,6 +37,7 @@ impl Edge {
             events: self.events[from..to].iter().map(raw).collect(),
             chain: self.chains[to],
             head: self.events.len() as u64,
+            sender: None,
         };
         Request {
             site: self.site.clone(),

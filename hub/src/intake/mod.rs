@@ -1,8 +1,8 @@
 //! Intake: takes the sites' logs, commits them, and answers.
 //!
 //! `receive` hears all sites and queues their batches. One `committer` takes everything that
-//! waits and commits it in one transaction: lock the sites → `cursors` → `group` judges each
-//! batch → insert the events → `project` → move the cursors. Nobody is answered before the
+//! waits and commits it in one transaction: lock the sites → `cursors` → `presence` knows who speaks
+//! for each site → `group` judges each batch → insert the events → `project` → move the cursors. Nobody is answered before the
 //! commit, and nothing is kept in memory between two groups: a hub that dies at any moment has
 //! either committed and not answered (the site sends again, which changes nothing) or neither.
 
@@ -11,6 +11,7 @@ mod committer;
 mod cursors;
 mod events;
 mod group;
+mod presence;
 mod project;
 mod receive;
 mod request;

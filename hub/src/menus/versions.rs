@@ -116,11 +116,12 @@ pub(crate) async fn zones(
     executor: impl PgExecutor<'_>,
     menu: &str,
 ) -> Result<Vec<Tz>, sqlx::Error> {
-    let zones: Vec<String> =
-        sqlx::query_scalar("select distinct time_zone from site where menu_id = $1 order by 1")
-            .bind(menu)
-            .fetch_all(executor)
-            .await?;
+    let zones: Vec<String> = sqlx::query_scalar(
+        "select distinct time_zone from site where menu_id = $1 and archived_at is null order by 1",
+    )
+    .bind(menu)
+    .fetch_all(executor)
+    .await?;
     if zones.is_empty() {
         return Ok(vec![Tz::UTC]);
     }
@@ -134,7 +135,7 @@ pub(crate) async fn currency_faults(
 ) -> Result<Vec<MenuFault>, sqlx::Error> {
     let menu = &content.document;
     let sites: Vec<(String, String)> = sqlx::query_as(
-        "select site_id, currency from site where menu_id = $1 and currency <> $2
+        "select site_id, currency from site where menu_id = $1 and currency <> $2 and archived_at is null
          order by site_id",
     )
     .bind(&menu.id)

@@ -52,7 +52,8 @@ pub async fn wanted_at(
     now: DateTime<Utc>,
 ) -> Result<Option<Wanted>, sqlx::Error> {
     let known: Option<(String, Option<String>, String)> = sqlx::query_as(
-        "select menu_id, region, time_zone from site where site_id = $1 and menu_id is not null",
+        "select menu_id, region, time_zone from site where site_id = $1 and menu_id is not null
+             and archived_at is null",
     )
     .bind(site.as_str())
     .fetch_optional(pool)

@@ -73,7 +73,7 @@ fn claims(token: &str) -> Result<Value> {
 }
 
 /// Every route, and whether it is open to everyone.
-const ROUTES: [(&str, &str, bool); 41] = [
+const ROUTES: [(&str, &str, bool); 48] = [
     ("get", "/.well-known/jwks.json", true),
     ("get", "/livez", true),
     ("get", "/metrics", true),
@@ -81,6 +81,7 @@ const ROUTES: [(&str, &str, bool); 41] = [
     ("get", "/v1/audit", false),
     ("get", "/v1/commands", false),
     ("post", "/v1/commands", false),
+    ("post", "/v1/enrol", true),
     ("get", "/v1/ledger", false),
     ("get", "/v1/menus", false),
     ("post", "/v1/menus", false),
@@ -110,10 +111,16 @@ const ROUTES: [(&str, &str, bool); 41] = [
     ("post", "/v1/session", true),
     ("post", "/v1/session/site", false),
     ("get", "/v1/sites", false),
+    ("post", "/v1/sites", false),
+    ("patch", "/v1/sites/{id}", false),
+    ("post", "/v1/sites/{id}/archive", false),
     ("get", "/v1/sites/{id}/commands", false),
     ("post", "/v1/sites/{id}/commands", false),
+    ("post", "/v1/sites/{id}/enrolment", false),
+    ("post", "/v1/sites/{id}/revoke", false),
     ("get", "/v1/sites/{id}/settings", false),
     ("put", "/v1/sites/{id}/settings", false),
+    ("post", "/v1/sites/{id}/unarchive", false),
     ("get", "/openapi.json", true),
 ];
 

@@ -40,7 +40,8 @@ async fn every_change_is_noted_with_what_was_before_and_after() -> Result<()> {
                 "menu.override.set",
                 "menu.item.change",
                 "site.menu",
-                "menu.create"
+                "menu.create",
+                "site.create"
             ],
         "{all}"
     );
@@ -67,9 +68,9 @@ async fn every_change_is_noted_with_what_was_before_and_after() -> Result<()> {
         ("object=menu/lunch", 4),
         ("object=menu/lunch/items", 1),
         ("object=menu/lun", 0),
-        ("object=site/s1", 1),
+        ("object=site/s1", 2),
         (&format!("from={at}"), 3),
-        (&format!("to={at}"), 2),
+        (&format!("to={at}"), 3),
         (&format!("from={at}&to={at}"), 0),
     ] {
         let found = admin.get(&format!("/v1/audit?{query}")).await?;

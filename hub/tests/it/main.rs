@@ -15,5 +15,6 @@ mod operation;
 mod outages;
 mod projection;
 mod schema;
+mod sites;
 mod support;
 mod who;

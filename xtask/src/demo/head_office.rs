@@ -15,12 +15,12 @@ use crate::harness::{LIMIT, wait_for};
 use crate::world::{Client, World};
 
 /// Code of the menu at the hub.
-const MENU: &str = "lunch";
+pub(crate) const MENU: &str = "lunch";
 /// How often kiosks look whether they have the new menu.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Publishes the menu, has the first stock counted, and waits until every site can sell.
-pub(super) async fn open(world: &World, tokens: &Tokens, seed: &Seed) -> Result<()> {
+pub(crate) async fn open(world: &World, tokens: &Tokens, seed: &Seed) -> Result<()> {
     let (admin, begin) = (&tokens.admin, Instant::now());
     import(admin, &seed.menu, 201).await?;
     for site in &world.sites {

@@ -3,7 +3,7 @@
 
 pub mod audit;
 pub mod guests;
-mod head_office;
+pub(crate) mod head_office;
 pub mod options;
 mod pages;
 pub mod plan;
@@ -121,6 +121,7 @@ async fn start(
             .map(|id| (id.clone(), zone.to_owned()))
             .collect(),
         currency: currency.code().to_owned(),
+        ..HubOptions::default()
     };
     // A replayed file may hold larger orders than a guest at a kiosk would place.
     let max_lines = plan.map_or(0, |plan| plan.max_lines).max(100);

@@ -252,13 +252,18 @@ impl ReplayMenu {
     }
 }
 
-/// The menu of the demo without a replay: 25 items with modifiers, allergens and counted stock.
+/// The menu of the demo without a replay: 26 items with modifiers, allergens, diets, a set and
+/// counted stock.
 pub fn lunch_menu() -> Result<Seed> {
     let mut menu: Value = serde_json::from_str(include_str!("menu.json"))?;
     let stock = menu["stock"].take();
     let (categories, items) = (menu["categories"].take(), menu["items"].take());
+    let (dayparts, skus) = (menu["dayparts"].take(), menu["skus"].take());
     let seed = json!({
-        "menu": { "version": 1, "currency": "EUR", "categories": categories, "items": items },
+        "menu": {
+            "version": 1, "currency": "EUR", "dayparts": dayparts, "categories": categories,
+            "items": items, "skus": skus,
+        },
         "stock": stock,
     });
     let seed: Seed = serde_json::from_value(seed).context("the demo's menu")?;

@@ -119,7 +119,7 @@ fn orders_go_to_the_site_that_the_file_names_else_round() {
 #[test]
 fn the_demos_own_menu_is_sound() {
     let seed = lunch_menu().expect("a menu");
-    assert_eq!(seed.menu.items.len(), 25);
+    assert_eq!(seed.menu.items.len(), 26);
     let skus = seed.menu.skus();
     assert!(
         seed.stock.keys().all(|sku| skus.contains(sku)),

@@ -85,6 +85,7 @@ fn state(world: &World, tokens: &Tokens, pages: &Pages) -> Result<Value> {
         "hub": {
             "url": hub.url(),
             "nats_url": hub.nats.url(),
+            "nats_keys": hub.nats.keys_folder()?,
             "postgres_url": hub.postgres.url(),
             "admin": {
                 "user": admin.name, "password": admin.password, "token": tokens.admin.token,

@@ -22,6 +22,11 @@ for note in "$root"/pids.last/*; do
   kill -s KILL "${note##*/}" 2>/dev/null
 done
 
+# Disks that were mounted in it, as cargo drill does.
+while read -r _ at _; do
+  case $at in "$root"/*) umount -l "$at" 2>/dev/null ;; esac
+done </proc/self/mounts
+
 [ ! -e "$root/.keep" ] || exit 0
 # A process on its way out may still write a file: try until the folder stays away.
 tries=0

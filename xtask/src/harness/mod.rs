@@ -17,6 +17,7 @@
 //! ```
 
 pub mod binaries;
+mod clock;
 mod guard;
 mod home;
 pub mod nats;
@@ -38,7 +39,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use self::binaries::{Binaries, Profile, binaries};
-pub use self::nats::{HubNats, NatsServer, SiteNats};
+pub use self::clock::WallClock;
+pub use self::nats::{HubNats, NatsServer, SiteNats, write_enrolled};
 pub use self::postgres::PostgresServer;
 pub use self::process::{Process, Spec};
 pub use self::proxy::TcpProxy;

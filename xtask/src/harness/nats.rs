@@ -1,13 +1,13 @@
 //! The hub's NATS server and the sites' own, joined by leaf links.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use serde_json::Value;
+use sunakku_common::ids::SiteId;
+use sunakku_common::nats::{KeyPair, Keys, Revocations, creds, leaf_conf, now};
 
 use super::ports::Port;
 use super::process::{Process, Spec};
@@ -21,10 +21,9 @@ use super::{random_password, servers, workspace_root};
 pub struct HubNats {
     /// Names the log and the server.
     pub name: String,
-    /// Holds its configuration, and JetStream's data below `jetstream/`.
+    /// Holds its configuration, keys (`keys/`), who may connect (`jwt/`), and JetStream's data
+    /// (`jetstream/`).
     pub folder: PathBuf,
-    /// The sites that may connect; more can follow with [`NatsServer::add_site`].
-    pub sites: Vec<String>,
 }
 
 /// How to start a site's server.
@@ -32,13 +31,11 @@ pub struct HubNats {
 pub struct SiteNats {
     /// Names the log.
     pub name: String,
-    /// The site, which is also the JetStream domain.
-    pub site: String,
+    /// Holds its configuration, with the `enrolled.conf` that tells which site it is and where the
+    /// hub is: made by `sunakku-edge enrol`, or by [`NatsServer::let_in`].
+    pub folder: PathBuf,
     /// JetStream's data.
     pub jetstream: PathBuf,
-    /// Where the hub is, with user and password: [`NatsServer::leaf_url`], or
-    /// [`NatsServer::leaf_url_through`] a proxy.
-    pub hub: String,
 }
 
 /// A running NATS server, of the hub or of a site.
@@ -47,54 +44,48 @@ pub struct NatsServer {
     process: Process,
     client: Port,
     monitor: Port,
-    user: &'static str,
-    password: String,
-    sys_password: String,
     jetstream: PathBuf,
-    hub: Option<HubSide>,
+    side: Side,
 }
 
-/// What only the hub's server has.
+/// Whose it is.
 #[derive(Debug)]
-struct HubSide {
-    leaf: Port,
-    sites_file: PathBuf,
-    /// Password by site.
-    sites: Mutex<BTreeMap<String, String>>,
+enum Side {
+    Hub {
+        leaf: Port,
+        folder: PathBuf,
+        keys: Box<Keys>,
+    },
+    Site {
+        password: String,
+    },
 }
+
+/// How long credentials are good that the harness itself gives out, seconds.
+const CREDENTIALS_LIFE: i64 = 86_400;
 
 impl NatsServer {
-    /// Starts the hub's server: account SUNAKKU, user `hub`, and one leaf user per site.
+    /// Starts the hub's server with keys of its own. Its account is there, and keeps nobody out
+    /// whom the keys vouch for; a hub that is started on it tells it the rest.
     pub async fn start_hub(sandbox: &Sandbox, options: HubNats) -> Result<Self> {
-        let HubNats {
-            name,
-            folder,
-            sites,
-        } = options;
-        let jetstream = folder.join("jetstream");
+        let HubNats { name, folder } = options;
+        let (jetstream, keys_folder) = (folder.join("jetstream"), folder.join("keys"));
         std::fs::create_dir_all(&jetstream)?;
-        // The list of sites is read from beside the configuration.
-        let config = folder.join("hub.conf");
-        std::fs::copy(workspace_root().join("deploy/nats/hub.conf"), &config)?;
-        let sites: BTreeMap<_, _> = sites
-            .into_iter()
-            .map(|site| (site, random_password()))
-            .collect();
-        let (leaf, sites_file) = (Port::take()?, folder.join("sites.conf"));
-        let hub = HubSide {
-            leaf,
-            sites_file,
-            sites: Mutex::new(sites),
-        };
-        hub.write_sites()?;
-        let leaf = hub.leaf.address();
-        let spec = |password: &str| {
-            Spec::new(&name, "")
-                .env("SUNAKKU_NATS_NAME", quoted(&name))
-                .env("SUNAKKU_NATS_LEAF_LISTEN", quoted(&leaf))
-                .env("SUNAKKU_NATS_HUB_PASSWORD", quoted(password))
-        };
-        Self::start(sandbox, &config, jetstream, "hub", spec, Some(hub)).await
+        let keys = Box::new(Keys::make(&keys_folder)?);
+        // Whom it trusts is read from beside its configuration.
+        let config = configure("hub.conf", &folder)?;
+        let conf = "operator.conf";
+        std::fs::copy(keys_folder.join(conf), folder.join(conf))?;
+        let leaf = Port::take()?;
+        let resolver = folder.join("jwt");
+        let spec = Spec::new(&name, "")
+            .env("SUNAKKU_NATS_NAME", quoted(&name))
+            .env("SUNAKKU_NATS_LEAF_LISTEN", quoted(&leaf.address()))
+            .env("SUNAKKU_NATS_RESOLVER", quoted(text(&resolver)?));
+        let side = Side::Hub { leaf, folder, keys };
+        let server = Self::start(sandbox, &config, jetstream, spec, side).await?;
+        server.tell_account(&Revocations::new()).await?;
+        Ok(server)
     }
 
     /// Starts a site's server: account EDGE, user `edge`, joined to the hub. It serves the site
@@ -102,67 +93,58 @@ impl NatsServer {
     pub async fn start_site(sandbox: &Sandbox, options: SiteNats) -> Result<Self> {
         let SiteNats {
             name,
-            site,
+            folder,
             jetstream,
-            hub,
         } = options;
-        check_site(&site)?;
         std::fs::create_dir_all(&jetstream)?;
-        let config = workspace_root().join("deploy/nats/site.conf");
-        let spec = |password: &str| {
-            Spec::new(&name, "")
-                .env("SUNAKKU_SITE", quoted(&site))
-                .env("SUNAKKU_NATS_HUB_URL", quoted(&hub))
-                .env("SUNAKKU_NATS_EDGE_PASSWORD", quoted(password))
-        };
-        Self::start(sandbox, &config, jetstream, "edge", spec, None).await
+        let config = configure("site.conf", &folder)?;
+        let (password, sys_password) = (random_password(), random_password());
+        let spec = Spec::new(&name, "")
+            .env("SUNAKKU_NATS_EDGE_PASSWORD", quoted(&password))
+            .env("SUNAKKU_NATS_SYS_PASSWORD", quoted(&sys_password));
+        Self::start(sandbox, &config, jetstream, spec, Side::Site { password }).await
     }
 
     async fn start(
         sandbox: &Sandbox,
         config: &Path,
         jetstream: PathBuf,
-        user: &'static str,
-        spec: impl FnOnce(&str) -> Spec,
-        hub: Option<HubSide>,
+        spec: Spec,
+        side: Side,
     ) -> Result<Self> {
         let found = tokio::task::spawn_blocking(servers::nats).await??;
         let (client, monitor) = (Port::take()?, Port::take()?);
-        let (password, sys_password) = (random_password(), random_password());
-        let store = jetstream
-            .to_str()
-            .context("the path of JetStream's data is not UTF-8")?;
-        let mut spec = spec(&password)
+        let mut spec = spec
             .args(["-c".as_ref(), config.as_os_str()])
             .env("SUNAKKU_NATS_LISTEN", quoted(&client.address()))
             .env("SUNAKKU_NATS_MONITOR", quoted(&monitor.address()))
-            .env("SUNAKKU_NATS_STORE", quoted(store))
-            .env("SUNAKKU_NATS_STORE_MAX", "4GB")
-            .env("SUNAKKU_NATS_SYS_PASSWORD", quoted(&sys_password));
+            .env("SUNAKKU_NATS_STORE", quoted(text(&jetstream)?))
+            .env("SUNAKKU_NATS_STORE_MAX", "4GB");
         spec.program = found.program;
         let process = sandbox.spawn(spec)?;
         let server = Self {
             process,
             client,
             monitor,
-            user,
-            password,
-            sys_password,
             jetstream,
-            hub,
+            side,
         };
         server.wait_ready().await?;
         Ok(server)
     }
 
-    /// What a client needs to connect: user `hub` at the hub, `edge` at a site.
+    /// What a client needs to connect: at a site with the user `edge`, at the hub beside the
+    /// credentials that the keys of [`NatsServer::keys_folder`] give.
     pub fn url(&self) -> String {
         self.url_through(&self.client.address())
     }
 
     /// The same, through a proxy that listens on `address`.
     pub fn url_through(&self, address: &str) -> String {
-        format!("nats://{}:{}@{address}", self.user, self.password)
+        match &self.side {
+            Side::Hub { .. } => format!("nats://{address}"),
+            Side::Site { password } => format!("nats://edge:{password}@{address}"),
+        }
     }
 
     /// The port that clients connect to.
@@ -170,14 +152,40 @@ impl NatsServer {
         self.client.number()
     }
 
-    /// Connects a client to [`NatsServer::url`]. At a site, set the inbox prefix `_INBOX.<site>`.
+    /// Connects a client with all rights: the hub's, or at a site the edge's. At a site, set the
+    /// inbox prefix `_INBOX.<site>`.
     pub async fn connect(&self, options: ConnectOptions) -> Result<Client> {
-        connect(&self.url(), options).await
+        let address: ServerAddr = self.url().parse()?;
+        let options = match &self.side {
+            Side::Hub { keys, .. } => options.credentials(&keys.hub_creds()?)?,
+            // The client library leaves the user of a URL aside.
+            Side::Site { password } => options.user_and_password("edge".into(), password.clone()),
+        };
+        Ok(options.connect(address).await?)
     }
 
-    /// The same for the system account.
-    pub fn sys_url(&self) -> String {
-        format!("nats://sys:{}@{}", self.sys_password, self.client.address())
+    /// Connects to this hub as the one who may tell the server of the account.
+    pub async fn connect_sys(&self) -> Result<Client> {
+        let options = ConnectOptions::new()
+            .credentials(&self.hub()?.keys.sys_creds())?
+            .connection_timeout(Duration::from_secs(2))
+            .custom_inbox_prefix("_INBOX.sys");
+        Ok(options.connect(self.url()).await?)
+    }
+
+    /// Tells this hub's server the account's claims, as a hub does.
+    pub async fn tell_account(&self, revocations: &Revocations) -> Result<()> {
+        let claims = self.hub()?.keys.account_claims(revocations)?;
+        self.tell_claims(claims).await
+    }
+
+    /// Tells this hub's server any claims.
+    pub async fn tell_claims(&self, claims: String) -> Result<()> {
+        let client = self.connect_sys().await?;
+        let answer = client.request("$SYS.REQ.CLAIMS.UPDATE", claims.into());
+        let answer: Value = serde_json::from_slice(&answer.await?.payload)?;
+        ensure!(answer["data"]["code"] == 200, "{answer}");
+        Ok(())
     }
 
     /// Where its monitoring answers: `/varz`, `/healthz`, `/leafz`, `/jsz` …
@@ -190,40 +198,32 @@ impl NatsServer {
         Ok(self.hub()?.leaf.address())
     }
 
-    /// What a site needs to connect to this hub.
-    pub fn leaf_url(&self, site: &str) -> Result<String> {
-        self.leaf_url_through(site, &self.leaf_address()?)
+    /// The folder with this hub's keys.
+    pub fn keys_folder(&self) -> Result<PathBuf> {
+        Ok(self.hub()?.folder.join("keys"))
+    }
+
+    /// The folder in which this hub's server keeps who may connect.
+    pub fn resolver(&self) -> Result<PathBuf> {
+        Ok(self.hub()?.folder.join("jwt"))
+    }
+
+    /// Gives a box what it needs to come in as a site, without any hub: credentials and
+    /// `enrolled.conf`, in `folder`.
+    pub fn let_in(&self, site: &str, folder: &Path) -> Result<()> {
+        self.let_in_through(site, &self.leaf_address()?, folder)
     }
 
     /// The same, through a proxy that listens on `address`.
-    pub fn leaf_url_through(&self, site: &str, address: &str) -> Result<String> {
-        let sites = self
-            .hub()?
-            .sites
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let password = sites
-            .get(site)
-            .with_context(|| format!("no site {site} at this hub"))?;
-        Ok(format!("nats://{}:{password}@{address}", leaf_user(site)))
-    }
-
-    /// Admits one more site, without a restart.
-    pub async fn add_site(&self, site: &str) -> Result<()> {
-        let hub = self.hub()?;
-        {
-            let mut sites = hub.sites.lock().unwrap_or_else(PoisonError::into_inner);
-            sites.entry(site.to_owned()).or_insert_with(random_password);
-        }
-        hub.write_sites()?;
-        let before = self.monitored("varz").await?["config_load_time"].clone();
-        self.process.reload()?;
-        wait_for("the list of sites to be read", LIMIT, async || {
-            let varz = self.monitored("varz").await.map_err(|e| format!("{e:#}"))?;
-            let read = varz["config_load_time"] != before;
-            read.then_some(()).ok_or_else(|| self.process.log_tail())
-        })
-        .await
+    pub fn let_in_through(&self, site: &str, address: &str, folder: &Path) -> Result<()> {
+        let site: SiteId = site.parse()?;
+        let user = KeyPair::new_user();
+        let (key, until) = (user.public_key(), now() + CREDENTIALS_LIFE);
+        let jwt = self.hub()?.keys.site_user(&site, &key, until)?;
+        std::fs::create_dir_all(folder)?;
+        let file = folder.join("site.creds");
+        std::fs::write(&file, creds(&jwt, &user.seed()?))?;
+        write_enrolled(folder, &site, &format!("nats://{address}"))
     }
 
     /// Waits until this many leaf links are up: at a site 1, at the hub one per site.
@@ -250,20 +250,34 @@ impl NatsServer {
         Ok(response.error_for_status()?.json().await?)
     }
 
-    fn hub(&self) -> Result<&HubSide> {
-        self.hub
-            .as_ref()
-            .with_context(|| format!("{} is no hub", self.process.name()))
+    fn hub(&self) -> Result<HubSide<'_>> {
+        match &self.side {
+            Side::Hub { leaf, folder, keys } => Ok(HubSide { leaf, folder, keys }),
+            Side::Site { .. } => Err(anyhow::anyhow!("{} is no hub", self.process.name())),
+        }
     }
 
     async fn probe(&self) -> Result<()> {
         let health = self.monitored("healthz").await?;
         ensure!(health["status"] == "ok", "healthz says {health}");
-        let options = ConnectOptions::new().connection_timeout(Duration::from_secs(2));
-        let client = self.connect(options).await?;
+        let client = match &self.side {
+            // The only one who is let in before the server was told of the hub's account.
+            Side::Hub { .. } => self.connect_sys().await?,
+            Side::Site { .. } => {
+                let options = ConnectOptions::new().connection_timeout(Duration::from_secs(2));
+                self.connect(options).await?
+            }
+        };
         client.flush().await?;
         Ok(())
     }
+}
+
+/// What only the hub's server has.
+struct HubSide<'a> {
+    leaf: &'a Port,
+    folder: &'a Path,
+    keys: &'a Keys,
 }
 
 impl Server for NatsServer {
@@ -283,66 +297,19 @@ impl Server for NatsServer {
     }
 }
 
-impl HubSide {
-    fn write_sites(&self) -> Result<()> {
-        let sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = render_sites(sites.iter().map(|(site, password)| (&**site, &**password)))?;
-        // Renamed into place: the server never reads half a list.
-        let new = self.sites_file.with_extension("new");
-        std::fs::write(&new, text)?;
-        Ok(std::fs::rename(new, &self.sites_file)?)
-    }
+/// Writes the `enrolled.conf` of a site whose credentials are, or will be, beside it.
+pub fn write_enrolled(folder: &Path, site: &SiteId, url: &str) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let conf = leaf_conf(site, url, &folder.join("site.creds"))?;
+    Ok(std::fs::write(folder.join("enrolled.conf"), conf)?)
 }
 
-/// Connects with the user and password of a URL, which the client library itself leaves aside.
-pub async fn connect(url: &str, options: ConnectOptions) -> Result<Client> {
-    let address: ServerAddr = url.parse()?;
-    let options = match (address.username(), address.password()) {
-        (Some(user), Some(password)) => options.user_and_password(user.into(), password.into()),
-        _ => options,
-    };
-    Ok(options.connect(address).await?)
-}
-
-/// The users of the account SUNAKKU: the hub itself, and one leaf user per (site, password) that
-/// can speak for its site only. What `deploy/nats/hub.conf` includes as `sites.conf`.
-pub fn render_sites<'a>(sites: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<String> {
-    let mut text = String::from(
-        "# The users of the account SUNAKKU. Generated: changes are lost.\nusers: [\n  \
-         { user: hub, password: $SUNAKKU_NATS_HUB_PASSWORD }\n",
-    );
-    for (site, password) in sites {
-        check_site(site)?;
-        let safe = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '$');
-        ensure!(
-            password.chars().all(safe),
-            "the password of {site} has an unsafe character"
-        );
-        let user = leaf_user(site);
-        text.push_str(&format!(
-            r#"  {{ user: "{user}", password: "{password}", allowed_connection_types: ["LEAFNODE"], permissions: {{
-      publish: {{ allow: ["up.{site}.>", "$JS.hub.API.DIRECT.GET.KV_menu.$KV.menu.{site}",
-                          "$JS.hub.API.DIRECT.GET.KV_site.$KV.site.{site}"] }}
-      subscribe: {{ allow: ["down.{site}.>", "_INBOX.{site}.>"] }} }} }}
-"#
-        ));
-    }
-    text.push_str("]\n");
-    Ok(text)
-}
-
-/// No site's user can be mistaken for `hub`: a site id has no underscore.
-fn leaf_user(site: &str) -> String {
-    format!("site_{site}")
-}
-
-/// Site ids become subjects, where `*`, `>` and `.` would mean something else.
-fn check_site(site: &str) -> Result<()> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if site.is_empty() || site.len() > 40 || !site.chars().all(plain) {
-        bail!("{site:?} is no site id: 1 to 40 of a-z, 0-9 and -");
-    }
-    Ok(())
+/// Puts a configuration of `deploy/nats` into the folder of what it includes.
+fn configure(name: &str, folder: &Path) -> Result<PathBuf> {
+    let config = folder.join(name);
+    std::fs::copy(workspace_root().join("deploy/nats").join(name), &config)
+        .with_context(|| format!("cannot write {}", config.display()))?;
+    Ok(config)
 }
 
 /// A value for the server's own `$VARIABLE` expansion, which would read `007` as a number.
@@ -350,29 +317,7 @@ fn quoted(value: &str) -> String {
     format!("\"{value}\"")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_site_id_that_would_be_a_wildcard_is_refused() {
-        for site in ["", "*", "a.>", "S1", "a_b", "a b", &"x".repeat(41)] {
-            assert!(render_sites([(site, "secret")]).is_err(), "{site:?}");
-        }
-        assert!(
-            render_sites([("s-1", "a\"b")]).is_err(),
-            "a quote in a password"
-        );
-    }
-
-    #[test]
-    fn each_site_may_speak_for_itself_only() {
-        let text = render_sites([("s1", "one"), ("s2", "two")]).expect("rendered");
-        let line = text
-            .lines()
-            .skip_while(|line| !line.contains("site_s1"))
-            .nth(1);
-        let line = line.expect("its permissions");
-        assert!(line.contains("up.s1.>") && !line.contains("s2"), "{line}");
-    }
+fn text(path: &Path) -> Result<&str> {
+    path.to_str()
+        .with_context(|| format!("{} is not UTF-8", path.display()))
 }

@@ -148,15 +148,6 @@ impl Process {
         Ok(())
     }
 
-    /// SIGHUP, which servers read as "read your configuration again".
-    pub fn reload(&self) -> Result<()> {
-        let state = self.0.lock();
-        let pid = state
-            .running()
-            .with_context(|| format!("{} does not run", self.name()))?;
-        Ok(kill_process(pid, Signal::HUP)?)
-    }
-
     /// SIGTERM, and SIGKILL if it has not ended after `grace`. Tells how it ended.
     pub async fn terminate(&self, grace: Duration) -> Result<Option<ExitStatus>> {
         {

@@ -1,25 +1,28 @@
 //! A line that can be cut: a TCP proxy between two of the servers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How many pieces are on the way in one direction; then the sender is held back.
 const IN_FLIGHT: usize = 256;
 const PIECE: usize = 16 * 1024;
+/// The least time after which TCP sends again what was lost (`TCP_RTO_MIN` of Linux).
+const RETRANSMISSION: Duration = Duration::from_millis(200);
 
-/// Forwards connections to a target, as long as the line is whole.
-#[derive(Debug)]
+/// Forwards connections to a target, as long as the line is whole. Clones are handles to one proxy.
+#[derive(Clone, Debug)]
 pub struct TcpProxy {
     address: SocketAddr,
     line: watch::Sender<Line>,
-    _accepting: AbortOnDropHandle<()>,
+    _accepting: Arc<AbortOnDropHandle<()>>,
 }
 
 /// The state of the line.
@@ -28,6 +31,22 @@ struct Line {
     cut: bool,
     silent: bool,
     delay: Duration,
+    lossy: bool,
+    /// Bytes a second; no limit when absent.
+    rate: Option<u32>,
+}
+
+impl Line {
+    /// How long a piece of this length takes beyond the delay.
+    fn hold_up(self, length: usize) -> Duration {
+        let sent_again = if self.lossy && rand::random_bool(0.3) {
+            RETRANSMISSION * rand::random_range(1..=4)
+        } else {
+            Duration::ZERO
+        };
+        let passing = self.rate.map(|rate| length as f64 / f64::from(rate));
+        sent_again + Duration::from_secs_f64(passing.unwrap_or(0.0))
+    }
 }
 
 impl TcpProxy {
@@ -42,7 +61,7 @@ impl TcpProxy {
         Ok(Self {
             address,
             line,
-            _accepting: AbortOnDropHandle::new(accepting),
+            _accepting: Arc::new(AbortOnDropHandle::new(accepting)),
         })
     }
 
@@ -66,6 +85,16 @@ impl TcpProxy {
     pub fn heal(&self) {
         self.line
             .send_modify(|line| (line.cut, line.silent) = (false, false));
+    }
+
+    /// Three pieces of ten arrive as late as packets do that are lost and sent again.
+    pub fn lose(&self, lossy: bool) {
+        self.line.send_modify(|line| line.lossy = lossy);
+    }
+
+    /// At most so many bytes a second pass, in each direction and connection.
+    pub fn narrow(&self, rate: Option<u32>) {
+        self.line.send_modify(|line| line.rate = rate);
     }
 
     /// Every piece arrives this much later, in each direction.
@@ -123,9 +152,11 @@ async fn pump(
     let write = async move {
         while let Some((due, piece)) = arriving.recv().await {
             sleep_until(due).await;
-            if line.wait_for(|line| !line.silent).await.is_err()
-                || to.write_all(&piece).await.is_err()
-            {
+            let Ok(state) = line.wait_for(|line| !line.silent).await.map(|line| *line) else {
+                return;
+            };
+            sleep(state.hold_up(piece.len())).await;
+            if to.write_all(&piece).await.is_err() {
                 return;
             }
         }

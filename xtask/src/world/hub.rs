@@ -1,14 +1,15 @@
 //! The hub with its Postgres and its nats-server.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, ensure};
-use std::path::PathBuf;
+use serde_json::json;
 use sunakku_common::claims::Role;
 
-use super::program::Program;
-use super::site::SiteOptions;
+use super::program::{Program, merge};
 use super::{Client, people};
 use crate::harness::{
-    Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, TcpProxy,
+    Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, Spec, TcpProxy,
 };
 
 /// What a hub is started with.
@@ -18,6 +19,8 @@ pub struct HubOptions {
     pub sites: Vec<(String, String)>,
     /// Currency of all sites.
     pub currency: String,
+    /// Further settings, over the defaults.
+    pub settings: toml::Table,
 }
 
 /// The hub with its servers.
@@ -62,19 +65,19 @@ impl Hub {
         options: HubOptions,
     ) -> Result<Self> {
         let data = sandbox.folder("hub")?;
-        let sites = options.sites.iter().map(|(id, _)| id.clone()).collect();
         let nats_options = HubNats {
             name: "hub-nats".into(),
             folder: data.join("nats"),
-            sites,
         };
         let (postgres, nats) = tokio::try_join!(
             PostgresServer::start_in(sandbox, "hub-postgres", data.join("postgres")),
             NatsServer::start_hub(sandbox, nats_options),
         )?;
         let line = TcpProxy::start(nats.leaf_address()?).await?;
-        let program = Program::start(sandbox, "hub", &binaries.hub, &data, |address| {
-            config(address, &postgres.url(), &nats.url())
+        let program = Program::start(sandbox, Spec::new("hub", &binaries.hub), &data, |address| {
+            let mut config = config(address, &postgres, &nats, &line)?;
+            merge(&mut config, options.settings);
+            Ok(config)
         })?;
         program.wait_ready().await?;
         let hub = Self {
@@ -84,61 +87,57 @@ impl Hub {
             line,
             data,
         };
+        let admin = hub.client(Role::Admin).await?;
         for (id, zone) in &options.sites {
-            hub.add_site(binaries, id, zone, &options.currency).await?;
+            hub.add_site(&admin, id, zone, &options.currency).await?;
         }
         Ok(hub)
     }
 
-    async fn add_site(
-        &self,
-        binaries: &Binaries,
-        id: &str,
-        zone: &str,
-        currency: &str,
-    ) -> Result<()> {
-        let mut command = tokio::process::Command::new(&binaries.hub);
-        command
-            .arg("--config")
-            .arg(self.data.join("hub.toml"))
-            .args(["site", "add", id]);
-        command.args(["--name", &format!("Cafeteria {id}"), "--time-zone", zone]);
-        command.args(["--currency", currency]).kill_on_drop(true);
-        let output = command
-            .output()
-            .await
-            .context("running sunakku-hub site add")?;
-        let error = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "sunakku-hub site add {id}: {error}"
-        );
+    async fn add_site(&self, admin: &Client, id: &str, zone: &str, currency: &str) -> Result<()> {
+        let site = json!({
+            "id": id, "name": format!("Cafeteria {id}"), "time_zone": zone, "currency": currency,
+        });
+        admin.post("/v1/sites", None, &site).await?.expect(201)?;
         Ok(())
     }
 
-    /// The site's options with its line to this hub, whose tokens it will believe.
-    pub(super) fn link(&self, options: SiteOptions, public_key: &str) -> Result<SiteOptions> {
-        let leaf = self
-            .nats
-            .leaf_url_through(&options.id, &self.line.address())?;
-        let key = toml::Table::from_iter([("hub_public_key".to_owned(), public_key.into())]);
-        let identity = toml::Table::from_iter([("identity".to_owned(), key.into())]);
-        let linked = SiteOptions {
-            leaf: Some(leaf),
-            ..options
-        };
-        Ok(linked.with(identity))
+    /// A token by which a box becomes a site.
+    pub async fn token(&self, site: &str, replace: bool) -> Result<String> {
+        let admin = self.client(Role::Admin).await?;
+        let path = format!("/v1/sites/{site}/enrolment");
+        let wanted = json!({ "replace": replace });
+        let token = admin.post(&path, None, &wanted).await?.expect(201)?;
+        let token = token.body["token"].as_str().map(str::to_owned);
+        token.context("the hub gives no token")
     }
 
-    /// The public key of its tokens.
-    pub(super) async fn public_key(&self) -> Result<String> {
-        let keys = Client::with_token(&self.url(), "")?
-            .get("/.well-known/jwks.json")
-            .await?;
-        let key = keys.expect(200)?.body["keys"][0]["x"]
-            .as_str()
-            .map(str::to_owned);
-        key.context("the hub publishes no key")
+    /// Makes a folder that of a box which is a site, by `sunakku-edge enrol`.
+    pub async fn enrol(
+        &self,
+        binaries: &Binaries,
+        site: &str,
+        replace: bool,
+        folder: &Path,
+    ) -> Result<()> {
+        let token = self.token(site, replace).await?;
+        let output = self.enrol_with(binaries, &token, folder).await?;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "sunakku-edge enrol: {error}");
+        Ok(())
+    }
+
+    /// What `sunakku-edge enrol` answers with this token.
+    pub async fn enrol_with(
+        &self,
+        binaries: &Binaries,
+        token: &str,
+        folder: &Path,
+    ) -> Result<std::process::Output> {
+        let mut command = tokio::process::Command::new(&binaries.edge);
+        command.args(["enrol", "--hub", &self.url(), "--token", token]);
+        command.arg("--dir").arg(folder).kill_on_drop(true);
+        command.output().await.context("running sunakku-edge enrol")
     }
 
     /// Where the API is.
@@ -163,14 +162,10 @@ impl Hub {
 
     /// Starts another hub beside this one, on the same servers, and waits until it is ready.
     pub async fn replica(&self, sandbox: &Sandbox, binaries: &Binaries) -> Result<Replica> {
-        let (postgres, nats) = (self.postgres.url(), self.nats.url());
-        let program = Program::start(
-            sandbox,
-            "hub-replica",
-            &binaries.hub,
-            &self.data,
-            |address| config(address, &postgres, &nats),
-        )?;
+        let spec = Spec::new("hub-replica", &binaries.hub);
+        let program = Program::start(sandbox, spec, &self.data, |address| {
+            config(address, &self.postgres, &self.nats, &self.line)
+        })?;
         program.wait_ready().await?;
         Ok(Replica { program })
     }
@@ -198,7 +193,12 @@ impl Hub {
     }
 }
 
-fn config(address: &str, postgres: &str, nats: &str) -> Result<toml::Table> {
+fn config(
+    address: &str,
+    postgres: &PostgresServer,
+    nats: &NatsServer,
+    line: &TcpProxy,
+) -> Result<toml::Table> {
     let mut config = toml::toml! {
         [identity]
         key_file = "hub.key"
@@ -208,8 +208,18 @@ fn config(address: &str, postgres: &str, nats: &str) -> Result<toml::Table> {
         toml::Value::Table(toml::Table::from_iter([(name.to_owned(), value.into())]))
     };
     config.insert("http".into(), section("listen", address));
-    config.insert("postgres".into(), section("url", postgres));
-    config.insert("nats".into(), section("url", nats));
+    config.insert("postgres".into(), section("url", &postgres.url()));
+    let keys = nats.keys_folder()?;
+    let keys = keys.to_str().context("a folder that is not UTF-8")?;
+    let nats = toml::Table::from_iter([
+        ("url".to_owned(), nats.url().into()),
+        ("keys".to_owned(), keys.into()),
+        (
+            "leaf_url".to_owned(),
+            format!("nats://{}", line.address()).into(),
+        ),
+    ]);
+    config.insert("nats".into(), nats.into());
     config.insert(
         "users".into(),
         people::users(&[Role::Admin, Role::Sre])?.into(),

@@ -39,10 +39,14 @@ impl World {
         sites: Vec<SiteOptions>,
     ) -> Result<Self> {
         let hub = Hub::start(&sandbox, binaries, hub).await?;
-        let key = hub.public_key().await?;
-        let starting = sites.into_iter().map(|options| {
-            let linked = hub.link(options, &key);
-            async { Site::start(&sandbox, binaries, linked?).await }
+        let starting = sites.into_iter().map(|options| async {
+            let folder = sandbox.folder(format!("{}/edge", options.id))?;
+            hub.enrol(binaries, &options.id, false, &folder).await?;
+            let enrolled = SiteOptions {
+                enrolled: Some(folder),
+                ..options
+            };
+            Site::start(&sandbox, binaries, enrolled).await
         });
         let sites = futures::future::try_join_all(starting).await?;
         hub.nats.wait_linked(sites.len() as u64).await?;
@@ -57,14 +61,19 @@ impl World {
     /// told whenever process ids have changed.
     pub async fn supervise(&self, mut restarted: impl AsyncFnMut()) {
         loop {
-            let mut any = self.hub.revive().await;
-            for site in &self.sites {
-                any |= site.revive().await;
-            }
-            if any {
+            if self.revive().await {
                 restarted().await;
             }
             sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    /// Starts again whatever has died; whether anything had.
+    pub async fn revive(&self) -> bool {
+        let mut any = self.hub.revive().await;
+        for site in &self.sites {
+            any |= site.revive().await;
+        }
+        any
     }
 }

@@ -14,22 +14,18 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Writes `config` and starts `program --config … serve` with it on a port of its own.
+    /// Writes `config` and starts the program of `spec` with it on a port of its own.
     pub(super) fn start(
         sandbox: &Sandbox,
-        name: &str,
-        program: &Path,
+        spec: Spec,
         folder: &Path,
         config: impl FnOnce(&str) -> Result<toml::Table>,
     ) -> Result<Self> {
         let port = Port::take()?;
-        let file = folder.join(format!("{name}.toml"));
+        let file = folder.join(format!("{}.toml", spec.name));
         let text = toml::to_string(&config(&port.address())?)?;
         std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
-        let spec = Spec::new(name, program)
-            .args(["--config"])
-            .args([file])
-            .args(["serve"]);
+        let spec = spec.args(["--config"]).args([file]).args(["serve"]);
         let process = sandbox.spawn(spec.cwd(folder))?;
         Ok(Self { process, port })
     }
@@ -57,5 +53,17 @@ impl Program {
     pub(super) async fn restart(&self) -> Result<()> {
         self.process.restart()?;
         self.wait_ready().await
+    }
+}
+
+/// Lays `over` over `base`, table by table.
+pub(super) fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (name, value) in over {
+        match (base.get_mut(&name), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
+            (_, value) => {
+                base.insert(name, value);
+            }
+        }
     }
 }

@@ -6,10 +6,11 @@ use anyhow::{Context as _, Result};
 use sunakku_common::claims::Role;
 use sunakku_common::menu::Seed;
 
-use super::program::Program;
+use super::program::{Program, merge};
 use super::{Client, people};
 use crate::harness::{
-    Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats,
+    Binaries, NatsServer, Process, RedisOptions, RedisServer, Sandbox, Server as _, SiteNats, Spec,
+    WallClock, write_enrolled,
 };
 
 /// What a site is started with.
@@ -17,10 +18,13 @@ use crate::harness::{
 pub struct SiteOptions {
     /// Its id.
     pub id: String,
+    /// Names its folder and processes: the id, unless the site has a second box.
+    pub name: String,
     /// Its menu and first stock, unless both come from the hub.
     pub seed: Option<Seed>,
-    /// Its line to the hub; none for a site on its own.
-    pub leaf: Option<String>,
+    /// A folder with what its nats-server needs to find the hub ([`SiteNats::folder`]); none for a
+    /// site on its own.
+    pub enrolled: Option<PathBuf>,
     /// Further settings of the edge, over the defaults.
     pub edge: toml::Table,
     /// Further arguments of its Redis.
@@ -29,20 +33,25 @@ pub struct SiteOptions {
     pub redis_through: Option<String>,
     /// The same for its nats-server.
     pub nats_through: Option<String>,
+    /// The clock of its edge; the machine's when absent.
+    pub clock: Option<WallClock>,
 }
 
 impl SiteOptions {
     /// A site with this seed, if any, and nothing special.
     pub fn new(id: impl Into<String>, seed: impl Into<Option<Seed>>) -> Self {
         let (edge, redis_args) = (toml::Table::new(), Vec::new());
+        let id = id.into();
         Self {
-            id: id.into(),
+            name: id.clone(),
+            id,
             seed: seed.into(),
-            leaf: None,
+            enrolled: None,
             edge,
             redis_args,
             redis_through: None,
             nats_through: None,
+            clock: None,
         }
     }
 
@@ -68,7 +77,7 @@ pub struct Site {
 }
 
 /// Where a site without a hub looks for one: nobody listens on the discard port.
-const NO_HUB: &str = "nats-leaf://nobody:nobody@127.0.0.1:9";
+const NO_HUB: &str = "nats://127.0.0.1:9";
 
 impl Site {
     /// Starts a site's servers, then its edge, and waits until it takes orders.
@@ -90,25 +99,33 @@ impl Site {
     ) -> Result<Self> {
         let SiteOptions {
             id,
+            name,
             seed,
-            leaf,
+            enrolled,
             edge,
             redis_args,
             redis_through,
             nats_through,
+            clock,
         } = options;
-        let data = sandbox.folder(&id)?;
-        let folder = sandbox.folder(format!("{id}/edge"))?;
+        let data = sandbox.folder(&name)?;
+        let folder = sandbox.folder(format!("{name}/edge"))?;
         let redis_options = RedisOptions {
-            name: format!("{id}-redis"),
+            name: format!("{name}-redis"),
             data: data.join("redis"),
             args: redis_args,
         };
+        let enrolled = match enrolled {
+            Some(enrolled) => enrolled,
+            None => {
+                write_enrolled(&folder, &id.parse()?, NO_HUB)?;
+                folder.clone()
+            }
+        };
         let nats_options = SiteNats {
-            name: format!("{id}-nats"),
-            site: id.clone(),
+            name: format!("{name}-nats"),
+            folder: enrolled.clone(),
             jetstream: data.join("jetstream"),
-            hub: leaf.unwrap_or_else(|| NO_HUB.to_owned()),
         };
         let (redis, nats) = tokio::try_join!(
             RedisServer::start_with(sandbox, redis_options),
@@ -118,11 +135,20 @@ impl Site {
             let seed = serde_json::to_string_pretty(&seed)?;
             std::fs::write(folder.join("seed.json"), seed).context("writing the seed")?;
         }
-        let name = format!("{id}-edge");
+        let name = format!("{name}-edge");
         let redis_url = redis_through.map_or_else(|| redis.url(), |at| redis.url_through(&at));
         let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));
-        let program = Program::start(sandbox, &name, &binaries.edge, &folder, |address| {
+        let spec = Spec::new(&name, &binaries.edge);
+        let spec = match &clock {
+            Some(clock) => clock.govern(spec),
+            None => spec,
+        };
+        let program = Program::start(sandbox, spec, &folder, |address| {
             let mut config = config(&id, address, &redis_url, &nats_url)?;
+            // What the hub has told, where the box was enrolled.
+            if let Ok(told) = std::fs::read_to_string(enrolled.join("edge.toml")) {
+                merge(&mut config, toml::from_str(&told)?);
+            }
             merge(&mut config, edge);
             Ok(config)
         })?;
@@ -211,16 +237,4 @@ fn config(id: &str, address: &str, redis: &str, nats: &str) -> Result<toml::Tabl
     set("nats", "url", nats.into());
     set("identity", "users", users.into());
     Ok(config)
-}
-
-/// Lays `over` over `base`, table by table.
-fn merge(base: &mut toml::Table, over: toml::Table) {
-    for (name, value) in over {
-        match (base.get_mut(&name), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
-            (_, value) => {
-                base.insert(name, value);
-            }
-        }
-    }
 }

@@ -33,7 +33,7 @@ impl World {
     async fn start() -> Result<Self> {
         let sandbox = Sandbox::new()?;
         let redis = RedisServer::start(&sandbox, "redis").await?;
-        let nats = start_hub(&sandbox, &["s1"]).await?;
+        let nats = start_hub(&sandbox).await?;
         let postgres = PostgresServer::start(&sandbox, "postgres").await?;
         Ok(Self {
             sandbox,

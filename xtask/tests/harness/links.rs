@@ -1,5 +1,6 @@
 //! Who can say what to whom over a leaf link, and lines that break.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -7,18 +8,32 @@ use async_nats::{Client, ConnectOptions, Subscriber};
 use futures::StreamExt;
 use tokio::time::timeout;
 use xtask::harness::{
-    LIMIT, NatsServer, RedisServer, Sandbox, Server, SiteNats, TcpProxy, nats, wait_for,
+    LIMIT, NatsServer, RedisServer, Sandbox, Server, SiteNats, TcpProxy, wait_for, write_enrolled,
 };
 
 use super::{SILENCE, connect_redis, start_hub};
 
-async fn start_site(sandbox: &Sandbox, site: &str, hub: String) -> Result<NatsServer> {
-    let jetstream = sandbox.root().join(site).join("jetstream");
+/// The server of a box that is let in as `site`.
+async fn start_site(sandbox: &Sandbox, hub: &NatsServer, site: &str) -> Result<NatsServer> {
+    start_site_through(sandbox, hub, site, &hub.leaf_address()?).await
+}
+
+async fn start_site_through(
+    sandbox: &Sandbox,
+    hub: &NatsServer,
+    site: &str,
+    address: &str,
+) -> Result<NatsServer> {
+    let folder = sandbox.folder(site)?;
+    hub.let_in_through(site, address, &folder)?;
+    start_in(sandbox, site, folder).await
+}
+
+async fn start_in(sandbox: &Sandbox, name: &str, folder: PathBuf) -> Result<NatsServer> {
     let options = SiteNats {
-        name: format!("{site}-nats"),
-        site: site.into(),
-        jetstream,
-        hub,
+        name: format!("{name}-nats"),
+        jetstream: folder.join("jetstream"),
+        folder,
     };
     NatsServer::start_site(sandbox, options).await
 }
@@ -75,12 +90,12 @@ async fn subjects_until(heard: &mut Subscriber, last: &str) -> Result<Vec<String
 #[tokio::test]
 async fn a_site_speaks_and_hears_for_itself_only() -> Result<()> {
     let sandbox = Sandbox::new()?;
-    let hub = start_hub(&sandbox, &["s1", "s2"]).await?;
+    let hub = start_hub(&sandbox).await?;
     // Before the link is there, so that the site knows of this interest as soon as it answers.
     let at_hub = client(&hub, "_INBOX.hub").await?;
     let mut heard = at_hub.subscribe(">").await?;
     let _echo = echo(&at_hub).await?;
-    let site = start_site(&sandbox, "s1", hub.leaf_url("s1")?).await?;
+    let site = start_site(&sandbox, &hub, "s1").await?;
     let at_site = client(&site, "_INBOX.s1").await?;
     wait_answered(&at_site, "up.s1.log").await?;
 
@@ -128,8 +143,8 @@ async fn a_site_speaks_and_hears_for_itself_only() -> Result<()> {
 #[tokio::test]
 async fn neither_side_reaches_into_the_other_ones_jetstream() -> Result<()> {
     let sandbox = Sandbox::new()?;
-    let hub = start_hub(&sandbox, &["s1"]).await?;
-    let site = start_site(&sandbox, "s1", hub.leaf_url("s1")?).await?;
+    let hub = start_hub(&sandbox).await?;
+    let site = start_site(&sandbox, &hub, "s1").await?;
     let (at_hub, at_site) = (
         client(&hub, "_INBOX.hub").await?,
         client(&site, "_INBOX.s1").await?,
@@ -153,7 +168,7 @@ async fn neither_side_reaches_into_the_other_ones_jetstream() -> Result<()> {
 #[tokio::test]
 async fn a_site_reads_its_own_settings_and_no_others() -> Result<()> {
     let sandbox = Sandbox::new()?;
-    let hub = start_hub(&sandbox, &["s1", "s2"]).await?;
+    let hub = start_hub(&sandbox).await?;
     let bucket = super::jetstream_of(&hub).await?;
     let config = async_nats::jetstream::kv::Config {
         bucket: "site".into(),
@@ -162,7 +177,7 @@ async fn a_site_reads_its_own_settings_and_no_others() -> Result<()> {
     let bucket = bucket.create_key_value(config).await?;
     bucket.put("s1", "ours".into()).await?;
     bucket.put("s2", "theirs".into()).await?;
-    let site = start_site(&sandbox, "s1", hub.leaf_url("s1")?).await?;
+    let site = start_site(&sandbox, &hub, "s1").await?;
     let at_site = client(&site, "_INBOX.s1").await?;
 
     let key = |site| format!("$JS.hub.API.DIRECT.GET.KV_site.$KV.site.{site}");
@@ -186,9 +201,13 @@ async fn a_site_reads_its_own_settings_and_no_others() -> Result<()> {
 #[tokio::test]
 async fn a_site_that_claims_to_be_another_speaks_with_its_own_name() -> Result<()> {
     let sandbox = Sandbox::new()?;
-    let hub = start_hub(&sandbox, &["s1"]).await?;
-    hub.add_site("s2").await?;
-    let rogue = start_site(&sandbox, "s2", hub.leaf_url("s1")?).await?;
+    let hub = start_hub(&sandbox).await?;
+    // Its own server calls itself s2; its credentials say s1.
+    let folder = sandbox.folder("rogue")?;
+    hub.let_in("s1", &folder)?;
+    let leaf = format!("nats://{}", hub.leaf_address()?);
+    write_enrolled(&folder, &"s2".parse()?, &leaf)?;
+    let rogue = start_in(&sandbox, "rogue", folder.clone()).await?;
     let (at_hub, at_rogue) = (
         client(&hub, "_INBOX").await?,
         client(&rogue, "_INBOX.s1").await?,
@@ -200,20 +219,18 @@ async fn a_site_that_claims_to_be_another_speaks_with_its_own_name() -> Result<(
         "s1 speaks for s2"
     );
 
-    let honest = start_site(&sandbox, "s2-honest", hub.leaf_url("s2")?).await?;
+    // Of two servers with one name only the last that came stays linked.
+    let honest = sandbox.folder("honest")?;
+    hub.let_in("s2", &honest)?;
+    write_enrolled(&honest, &"s2-honest".parse()?, &leaf)?;
+    let honest = start_in(&sandbox, "honest", honest).await?;
     hub.wait_linked(2).await?;
     wait_answered(&client(&honest, "_INBOX.s2").await?, "up.s2.log").await?;
 
     // The user of a leaf is no user for a client.
-    let address = hub
-        .url()
-        .rsplit('@')
-        .next()
-        .context("an address")?
-        .to_owned();
-    let url = hub.leaf_url_through("s1", &address)?;
+    let options = ConnectOptions::with_credentials_file(folder.join("site.creds")).await?;
     ensure!(
-        nats::connect(&url, ConnectOptions::new()).await.is_err(),
+        options.connect(hub.url()).await.is_err(),
         "a site's user got in as a client"
     );
     Ok(())
@@ -222,9 +239,9 @@ async fn a_site_that_claims_to_be_another_speaks_with_its_own_name() -> Result<(
 #[tokio::test]
 async fn a_line_is_cut_and_healed_without_touching_the_servers() -> Result<()> {
     let sandbox = Sandbox::new()?;
-    let hub = start_hub(&sandbox, &["s1"]).await?;
+    let hub = start_hub(&sandbox).await?;
     let line = TcpProxy::start(hub.leaf_address()?).await?;
-    let site = start_site(&sandbox, "s1", hub.leaf_url_through("s1", &line.address())?).await?;
+    let site = start_site_through(&sandbox, &hub, "s1", &line.address()).await?;
     let (at_hub, at_site) = (
         client(&hub, "_INBOX").await?,
         client(&site, "_INBOX.s1").await?,

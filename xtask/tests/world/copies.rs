@@ -28,6 +28,11 @@ impl Copy {
         Self(to)
     }
 
+    /// Puts it where no server is yet.
+    pub(crate) fn put_to(&self, folder: &Path) {
+        copy(&self.0, folder);
+    }
+
     /// Puts it back in the place of what a server that does not run has now.
     pub(crate) fn put_back(&self, server: &impl Server) {
         assert!(!server.is_running());

@@ -9,106 +9,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use xtask::harness::{LIMIT, Server as _, wait_for};
 
-use crate::scene::{Scene, seed};
+use crate::scene::Scene;
 
 /// Versions that are published to measure how long they take.
 const VERSIONS: i64 = 20;
 
 impl Scene {
-    /// Publishes a version of the seed's menu in which the cake costs `price`, for all sites.
-    async fn publish(&self, version: i64, price: i64) {
-        let mut menu = seed().menu;
-        menu.id = "main".to_owned();
-        let cake = menu
-            .items
-            .iter_mut()
-            .find(|item| item.id == "cake")
-            .unwrap();
-        cake.price = price;
-        let document = serde_json::to_value(&menu).unwrap();
-        let mut tx = self.postgres.begin().await.unwrap();
-        sqlx::query(
-            "insert into menu (menu_id, draft, updated_by) values ('main', $1, 'test')
-             on conflict do nothing",
-        )
-        .bind(&document)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-        sqlx::query(
-            "insert into menu_version
-                 (menu_id, version, document, overrides, content_hash, note, author, at)
-             values ('main', $1, $2, '{}', repeat('0', 64), '', 'test', now())",
-        )
-        .bind(version)
-        .bind(&document)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-        sqlx::query("update site set menu_id = 'main' where menu_id is distinct from 'main'")
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    /// Waits until a site answers with this version of the menu.
-    async fn sells_by(&self, n: usize, version: i64) {
-        let what = format!("s{} to sell by version {version}", n + 1);
-        wait_for(&what, 2 * LIMIT, async || {
-            let menu = self.kiosk(n).get("/v1/menu").await;
-            let menu = menu.map_err(|error| error.to_string())?.body;
-            (menu["version"] == version)
-                .then_some(())
-                .ok_or_else(|| menu["version"].to_string())
-        })
-        .await
-        .unwrap();
-    }
-
-    /// How often the log of a site, as the hub has it, tells of a kind.
-    async fn told(&self, n: usize, kind: &str) -> i64 {
-        sqlx::query_scalar("select count(*) from site_event where site_id = $1 and kind = $2")
-            .bind(&self.site(n).id)
-            .bind(kind)
-            .fetch_one(&self.postgres)
-            .await
-            .unwrap()
-    }
-
-    /// Gives a command and answers its id.
-    async fn give(&self, n: usize, kind: &str, args: Value) -> String {
-        let path = format!("/v1/sites/{}/commands", self.site(n).id);
-        let body = json!({"kind": kind, "args": args});
-        let given = self.tokens.admin.post(&path, None, &body).await.unwrap();
-        given.expect(201).unwrap().body["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    /// Waits until a command is in a state, and answers it.
-    async fn command_until(&self, id: &str, state: &str) -> Value {
-        wait_for(
-            &format!("a command that is {state}"),
-            2 * LIMIT,
-            async || {
-                let all: Vec<Value> = self
-                    .tokens
-                    .admin
-                    .all("/v1/commands")
-                    .await
-                    .map_err(|error| error.to_string())?;
-                let mine = all.into_iter().find(|command| command["id"] == id).unwrap();
-                (mine["state"] == state)
-                    .then(|| mine.clone())
-                    .ok_or_else(|| mine.to_string())
-            },
-        )
-        .await
-        .unwrap()
-    }
-
     /// Measures how long a site takes to answer with a version, and to tell a screen of it.
     async fn arrives(&self, n: usize, version: i64, since: Instant) -> (Duration, Duration) {
         let kitchen = &self.tokens.sites[n].kitchen;
@@ -164,15 +70,18 @@ fn percentiles(mut times: Vec<Duration>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_menu_reaches_every_site_and_its_screens() {
     let scene = Scene::start(3).await;
-    scene.publish(1, 400).await;
+    scene.publish(400).await;
     for n in 0..3 {
         scene.sells_by(n, 1).await;
     }
     let (mut answers, mut frames) = (Vec::new(), Vec::new());
     for version in 2..=VERSIONS {
+        scene.draft(400 + version).await;
         let since = Instant::now();
         let sites = (0..3).map(|n| scene.arrives(n, version, since));
-        let (arrived, ()) = tokio::join!(join_all(sites), scene.publish(version, 400 + version));
+        let now = json!({});
+        let (arrived, published) = tokio::join!(join_all(sites), scene.publish_draft(&now));
+        assert_eq!(published, version);
         for (answer, frame) in arrived {
             answers.push(answer);
             frames.push(frame);
@@ -218,14 +127,14 @@ async fn a_published_menu_reaches_every_site_and_its_screens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_was_cut_off_gets_the_newest_menu_and_each_command_once() {
     let scene = Scene::start(2).await;
-    scene.publish(1, 400).await;
+    scene.publish(400).await;
     scene.sells_by(0, 1).await;
     scene.settled().await;
     let activated = scene.told(0, "menu.activated").await;
     scene.world.hub.line.cut();
     scene.away(0).await;
-    for version in 2..=15 {
-        scene.publish(version, 400 + version).await;
+    for price in 402..=415 {
+        scene.publish(price).await;
     }
     let cakes = json!({"sku": "cake", "delta": 7, "reason": "delivery"});
     let first = scene.give(0, "stock.adjust", cakes).await;
@@ -286,13 +195,13 @@ async fn a_site_that_was_cut_off_gets_the_newest_menu_and_each_command_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn buckets_that_were_wiped_are_made_again_and_lose_nothing() {
     let scene = Scene::start(1).await;
-    scene.publish(1, 400).await;
+    scene.publish(400).await;
     scene.sells_by(0, 1).await;
     let hub = &scene.world.hub;
     hub.nats.kill().unwrap();
     hub.nats.wipe().unwrap();
     // A publish is done when the database has it.
-    scene.publish(2, 402).await;
+    scene.publish(402).await;
     let reload = scene.give(0, "menu.reload", json!({})).await;
     hub.nats.restart().await.unwrap();
     scene.sells_by(0, 2).await;
@@ -305,15 +214,15 @@ async fn buckets_that_were_wiped_are_made_again_and_lose_nothing() {
         .unwrap();
     let jetstream = async_nats::jetstream::new(client);
     jetstream.delete_stream("KV_menu").await.unwrap();
-    scene.publish(3, 403).await;
+    scene.publish(403).await;
     scene.sells_by(0, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_menu_is_reported_and_a_hub_of_yesterday_takes_none_back() {
     let scene = Scene::start(1).await;
-    for version in 1..=3 {
-        scene.publish(version, 400 + version).await;
+    for price in 401..=403 {
+        scene.publish(price).await;
     }
     scene.sells_by(0, 3).await;
     // As from last night's backup: the trigger that keeps versions is put aside for it.

@@ -3,6 +3,7 @@
 
 use xtask::demo::audit::Summary;
 use xtask::demo::guests::{Outcome, Told};
+use xtask::drill::books;
 use xtask::harness::Server as _;
 
 use crate::load::sold_everywhere;
@@ -252,8 +253,67 @@ async fn every_lie_is_told_and_nothing_else() {
         let summary = scene.audit(&told).await;
         assert!(summary.holds(), "taken back: {}", shown(&summary));
     }
+    lies_of_the_books(&scene).await;
     lies_of_the_store(&scene, &told).await;
     lies_to_the_guest(&scene, &told).await;
+}
+
+/// What the books say of a lie, how it is planted and how it is taken back.
+const LIES_OF_THE_BOOKS: [[&str; 3]; 6] = [
+    [
+        "every epoch is there from 1",
+        "create table gone as select * from site_event where site_id = 's1' and seq = 3;
+         delete from site_event where site_id = 's1' and seq = 3",
+        "insert into site_event select * from gone; drop table gone",
+    ],
+    [
+        "every event could be understood",
+        "insert into parked_event
+             values ('s1', gen_random_uuid(), 1, 'order.placed', '{}', 'a lie', now())",
+        "delete from parked_event",
+    ],
+    [
+        "no pickup number was given twice",
+        "create table numbers as select order_id, number from site_order where site_id = 's1';
+         update site_order set number = 1 where site_id = 's1' and number in (1, 2)",
+        "update site_order o set number = n.number from numbers n where n.order_id = o.order_id;
+         drop table numbers",
+    ],
+    [
+        "in a store's first life, stock",
+        "update stock set on_hand = on_hand + 1 where site_id = 's1' and sku = 'cake'",
+        "update stock set on_hand = on_hand - 1 where site_id = 's1' and sku = 'cake'",
+    ],
+    [
+        "had each of its tickets made once",
+        "create table forged as select * from site_event where site_id = 's1'
+             and kind = 'ticket.created' order by seq limit 1;
+         create table second as select * from site_event where site_id = 's1' and seq = 2;
+         update forged set seq = 2, received_at = (select received_at from second);
+         delete from site_event where site_id = 's1' and seq = 2;
+         insert into site_event select * from forged",
+        "delete from site_event where site_id = 's1' and seq = 2;
+         insert into site_event select * from second; drop table forged; drop table second",
+    ],
+    [
+        "sales by the hour",
+        "update hourly_sales set revenue = revenue + 1",
+        "update hourly_sales set revenue = revenue - 1",
+    ],
+];
+
+/// Each lie breaks its own claim, and only that.
+async fn lies_of_the_books(scene: &Scene) {
+    for [claim, plant, take_back] in LIES_OF_THE_BOOKS {
+        run(scene, plant).await;
+        let broken = books::broken(&scene.postgres).await.unwrap();
+        assert!(
+            matches!(broken.as_slice(), [one] if one.contains(claim)),
+            "{claim}: {broken:?}"
+        );
+        run(scene, take_back).await;
+        scene.assert_books_hold().await;
+    }
 }
 
 /// An order that a store has lost is still known to the guest and to the hub.

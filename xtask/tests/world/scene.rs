@@ -9,6 +9,7 @@ use sunakku_common::menu::Seed;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 use xtask::demo::state::Tokens;
+use xtask::drill::quiet;
 use xtask::harness::{Binaries, LIMIT, Profile, Sandbox, binaries, wait_for};
 use xtask::world::{Client, HubOptions, Site, SiteOptions, World};
 
@@ -18,9 +19,6 @@ static PLACES: Semaphore = Semaphore::const_new(3);
 /// How long the hub may take to get everything after a fault: reconnecting, backing off and
 /// catching up on a busy machine.
 const CATCH_UP: Duration = Duration::from_secs(90);
-
-/// Probes in a row for which nothing may move before all is quiet.
-const QUIET_PROBES: u32 = 8;
 
 /// A running world with its callers.
 pub(crate) struct Scene {
@@ -80,6 +78,11 @@ impl Scene {
     }
 
     pub(crate) async fn start_with(sites: Vec<SiteOptions>) -> Self {
+        Self::start_on(HubOptions::default(), sites).await
+    }
+
+    /// The same with a hub of these settings.
+    pub(crate) async fn start_on(hub: HubOptions, sites: Vec<SiteOptions>) -> Self {
         sunakku_common::install_crypto();
         let programs = programs().await;
         let place = PLACES.acquire().await.unwrap();
@@ -89,6 +92,7 @@ impl Scene {
                 .map(|site| (site.id.clone(), "Europe/Berlin".to_owned()))
                 .collect(),
             currency: "EUR".to_owned(),
+            ..hub
         };
         let seed = sites[0].seed.clone().expect("these sites have one");
         let sandbox = Sandbox::new().unwrap();
@@ -179,61 +183,9 @@ impl Scene {
 
     /// Waits until nothing moves any more and the hub has everything of every site.
     pub(crate) async fn settled(&self) {
-        let quiet = std::sync::Mutex::new((Vec::new(), 0));
-        let probe = async || {
-            let mut heads = Vec::new();
-            for n in 0..self.world.sites.len() {
-                heads.push(self.head_at_hub(n).await?);
-            }
-            let mut quiet = quiet.lock().unwrap();
-            let probes = if quiet.0 == heads { quiet.1 + 1 } else { 0 };
-            *quiet = (heads, probes);
-            if probes < QUIET_PROBES {
-                return Err(format!("all is there, {probes} times: {:?}", quiet.0));
-            }
-            Ok(())
-        };
-        wait_for("the hub to have everything", CATCH_UP, probe)
+        quiet::settled(&self.world, &self.tokens, &self.postgres, CATCH_UP)
             .await
             .unwrap();
-    }
-
-    /// The head of a site's log, once all its orders are at the stations and the hub has all.
-    async fn head_at_hub(&self, n: usize) -> Result<u64, String> {
-        let id = &self.site(n).id;
-        let get = async |path: &str| -> Result<Value, String> {
-            let answer = self.manager(n).get(path).await;
-            let answer = answer.map_err(|error| format!("{id}: {error}"))?;
-            let status = answer.status;
-            (status == 200)
-                .then_some(answer.body)
-                .ok_or_else(|| format!("{id} {path}: {status}"))
-        };
-        let queue = get("/v1/queue").await?;
-        if queue["orders_waiting"] != 0 {
-            return Err(format!("{id}: {queue}"));
-        }
-        let sync = get("/v1/sync").await?;
-        if sync["hub"] != "connected" || sync["lag_events"] != 0 {
-            return Err(format!("{id}: {sync}"));
-        }
-        let head = sync["head"].as_u64().unwrap();
-        let held = self.held_at_hub(id).await;
-        let held = held.map_err(|error| format!("{id} at the hub: {error}"))?;
-        let epoch = sync["epoch"].as_str().unwrap().parse::<Uuid>().unwrap();
-        let same = held.is_some_and(|(there, cursor)| {
-            (there, u64::try_from(cursor).ok()) == (epoch, Some(head))
-        });
-        same.then_some(head)
-            .ok_or_else(|| format!("{id}: {head} of {epoch}, at the hub {held:?}"))
-    }
-
-    /// Epoch and cursor of a site, as the hub has them in its database.
-    async fn held_at_hub(&self, id: &str) -> Result<Option<(Uuid, i64)>, sqlx::Error> {
-        sqlx::query_as("select epoch, cursor from site_cursor where site_id = $1 and is_current")
-            .bind(id)
-            .fetch_optional(&self.postgres)
-            .await
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Subject, Subscriber};
+use async_nats::{Client, ConnectOptions, Request, Subject, Subscriber};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use sunakku_common::chain::Chain;
 use sunakku_common::event::Event;
 use sunakku_common::ids::{Epoch, SiteId};
+use sunakku_common::nats::{read_claims, read_creds};
+use sunakku_common::subjects::Bucket;
 use tokio::time::{Instant, timeout, timeout_at};
 use xtask::harness::LIMIT;
 
@@ -22,8 +24,20 @@ async fn intruder(scene: &Scene) -> Client {
     scene.site(0).nats.connect(options).await.unwrap()
 }
 
+/// What the edge of s1 says of itself, which somebody on its machine can read.
+async fn sender(scene: &Scene) -> Value {
+    let creds = std::fs::read_to_string(scene.folder("s1").join("site.creds")).unwrap();
+    let (jwt, _) = read_creds(&creds).unwrap();
+    let redis = redis::Client::open(scene.site(0).redis.url()).unwrap();
+    let mut redis = redis.get_multiplexed_async_connection().await.unwrap();
+    let mut get = redis::cmd("GET");
+    get.arg("{s1}:instance");
+    let instance: String = get.query_async(&mut redis).await.unwrap();
+    json!({"nkey": read_claims(&jwt).unwrap().sub, "instance": instance})
+}
+
 /// A batch of one event that joins on to nothing, as the first of an epoch.
-fn batch(site: &str, epoch: Epoch) -> Vec<u8> {
+fn batch(site: &str, epoch: Epoch, sender: &Value) -> Vec<u8> {
     let site: SiteId = site.parse().unwrap();
     let genesis = Chain::genesis(&site, epoch);
     let event = Event::encode(
@@ -34,7 +48,7 @@ fn batch(site: &str, epoch: Epoch) -> Vec<u8> {
     );
     let batch = json!({
         "epoch": epoch, "from_seq": 1, "prev_chain": genesis, "chain": genesis.next(&event),
-        "head": 1, "events": [serde_json::from_str::<Value>(&event).unwrap()],
+        "head": 1, "sender": sender, "events": [serde_json::from_str::<Value>(&event).unwrap()],
     });
     // Objects are written with their members by name: put the event in as it was chained.
     let text = batch.to_string();
@@ -80,11 +94,13 @@ async fn a_site_can_neither_speak_nor_listen_for_another() {
 
     hears_nobody_else(&scene, &intruder, &hub).await;
     let s2 = rows_of(&scene, "s2").await;
-    speaks_for_nobody_else(&intruder, &hub).await;
-    gets_no_answer_elsewhere(&scene, &intruder, &hub).await;
+    let sender = sender(&scene).await;
+    speaks_for_nobody_else(&intruder, &hub, &sender).await;
+    reads_nothing_of_another(&intruder).await;
+    gets_no_answer_elsewhere(&scene, &intruder, &hub, &sender).await;
     assert_eq!(rows_of(&scene, "s2").await, s2, "s2 was touched");
 
-    cannot_use_the_epoch_of_another(&scene, &intruder).await;
+    cannot_use_the_epoch_of_another(&scene, &intruder, &sender).await;
     assert_eq!(rows_of(&scene, "s2").await, s2, "s2 was touched");
     for n in 0..2 {
         scene.placed(n, "cola", 1).await;
@@ -94,10 +110,13 @@ async fn a_site_can_neither_speak_nor_listen_for_another() {
 }
 
 /// Nothing that it says on another site's subjects, or on the hub's own, crosses the link.
-async fn speaks_for_nobody_else(intruder: &Client, hub: &Client) {
+async fn speaks_for_nobody_else(intruder: &Client, hub: &Client, sender: &Value) {
     let mut crossed = Vec::new();
     for subject in [
         "up.s2.log",
+        "up.s2.cred",
+        "$KV.menu.s2",
+        "$KV.menu.s1",
         "up.s2.x",
         "down.s2.menu",
         "down.s1.menu",
@@ -118,7 +137,7 @@ async fn speaks_for_nobody_else(intruder: &Client, hub: &Client) {
     };
     wait_for_mut("the site's own subject to cross", probe).await;
     // To s2's log even what intake would take.
-    let payloads = [b"forbidden".to_vec(), batch("s2", Epoch::new())];
+    let payloads = [b"forbidden".to_vec(), batch("s2", Epoch::new(), sender)];
     for payload in &payloads {
         for (subject, _) in &crossed {
             let payload = payload.clone().into();
@@ -128,6 +147,66 @@ async fn speaks_for_nobody_else(intruder: &Client, hub: &Client) {
     }
     intruder.flush().await.unwrap();
     nobody_hears(&mut crossed, &payloads).await;
+}
+
+/// It reads its own settings, and nothing else of the hub's streams.
+async fn reads_nothing_of_another(intruder: &Client) {
+    let ask = async |subject: &str, body: &str| {
+        let request = Request::new().payload(body.to_owned().into());
+        let request = request.timeout(Some(SILENCE));
+        intruder.send_request(subject.to_owned(), request).await
+    };
+    let site: SiteId = "s1".parse().unwrap();
+    let own = Bucket::Site.read(&site);
+    wait_for_mut("its own settings", async || {
+        let read = ask(&own, "").await.map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&read.payload).into_owned();
+        text.contains("Cafeteria s1").then_some(()).ok_or(text)
+    })
+    .await;
+    let other: SiteId = "s2".parse().unwrap();
+    let api = |call: &str| format!("$JS.hub.API.{call}");
+    for (subject, body) in [
+        (Bucket::Menu.read(&other), ""),
+        (Bucket::Site.read(&other), ""),
+        (
+            api("DIRECT.GET.KV_site"),
+            r#"{"last_by_subj":"$KV.site.s2"}"#,
+        ),
+        (own.clone(), r#"{"last_by_subj":"$KV.site.s2"}"#),
+        (own.clone(), r#"{"multi_last":["$KV.site.s2"]}"#),
+        (own.clone(), r#"{"seq":1}"#),
+        (
+            api("STREAM.MSG.GET.KV_site"),
+            r#"{"last_by_subj":"$KV.site.s2"}"#,
+        ),
+        (api("STREAM.INFO.KV_site"), ""),
+        (api("STREAM.NAMES"), ""),
+        (api("STREAM.PURGE.KV_site"), ""),
+        (api("STREAM.DELETE.KV_site"), ""),
+        (api("STREAM.CREATE.X"), r#"{"name":"X","subjects":["x"]}"#),
+        (
+            api("CONSUMER.CREATE.KV_site"),
+            r#"{"stream_name":"KV_site","config":{}}"#,
+        ),
+        (api("CONSUMER.CREATE.KV_site.c.$KV.site.s1"), "{}"),
+        (api("INFO"), ""),
+        ("$SYS.REQ.SERVER.PING".to_owned(), ""),
+        ("$SYS.REQ.CLAIMS.UPDATE".to_owned(), "x"),
+    ] {
+        // What one's own server answers is one's own business: it knows no stream of the hub's.
+        if let Ok(answer) = ask(&subject, body).await {
+            let text = String::from_utf8_lossy(&answer.payload).into_owned();
+            assert!(!text.contains("s2"), "{subject} {body}: {text}");
+            assert!(
+                answer.status.is_some(),
+                "{subject} {body} was answered: {text}"
+            );
+        }
+    }
+    // Nothing was purged or deleted.
+    let read = ask(&own, "").await.unwrap();
+    assert!(read.status.is_none(), "{read:?}");
 }
 
 /// It can subscribe to what it likes on its own server; nothing of others comes there.
@@ -168,10 +247,10 @@ async fn hears_nobody_else(scene: &Scene, intruder: &Client, hub: &Client) {
 }
 
 /// A question with somebody else's reply subject is not answered there, nor anywhere.
-async fn gets_no_answer_elsewhere(scene: &Scene, intruder: &Client, hub: &Client) {
+async fn gets_no_answer_elsewhere(scene: &Scene, intruder: &Client, hub: &Client, sender: &Value) {
     let sync = scene.sync(0).await;
     let epoch: Epoch = sync["epoch"].as_str().unwrap().parse().unwrap();
-    let question = batch("s1", epoch);
+    let question = batch("s1", epoch, sender);
     let replies = [
         "_INBOX.s2.x",
         "up.s2.log",
@@ -217,11 +296,11 @@ async fn gets_no_answer_elsewhere(scene: &Scene, intruder: &Client, hub: &Client
 }
 
 /// A batch of s1 for the epoch of s2 is s1's own affair, and s1 gets over it.
-async fn cannot_use_the_epoch_of_another(scene: &Scene, intruder: &Client) {
+async fn cannot_use_the_epoch_of_another(scene: &Scene, intruder: &Client, sender: &Value) {
     let epoch: Epoch = Epoch(scene.epoch(1).await);
     for site in ["s1", "s2"] {
         let answer = intruder
-            .request("up.s1.log", batch(site, epoch).into())
+            .request("up.s1.log", batch(site, epoch, sender).into())
             .await
             .unwrap();
         let answer = String::from_utf8_lossy(&answer.payload).into_owned();

@@ -58,13 +58,7 @@ pub(in crate::api) async fn who(
     State(state): State<AppState>,
     Caller(claims): Caller,
 ) -> Json<Who> {
-    let config = &state.inner.config;
-    let site = &config.site;
-    let name = if site.name.is_empty() {
-        site.id.to_string()
-    } else {
-        site.name.clone()
-    };
+    let (config, site) = (&state.inner.config, &state.inner.site);
     Json(Who {
         signed_in: SignedIn {
             name: claims.sub,
@@ -72,9 +66,9 @@ pub(in crate::api) async fn who(
             expires_in: (claims.exp - Utc::now().timestamp()).max(0),
         },
         site: SiteAnswer {
-            id: site.id.to_string(),
-            name,
-            time_zone: site.time_zone.name().to_owned(),
+            id: config.site.id.to_string(),
+            name: site.name(),
+            time_zone: site.time_zone().name().to_owned(),
         },
         screens: config.screens.clone(),
     })

@@ -116,7 +116,7 @@ async fn rows(
         "select s.site_id, s.region, s.time_zone, r.menu_id as reported_menu, r.version, r.hash,
                 r.since, r.refused_menu_id, r.refused_version, r.refused_reason
          from site s left join site_menu r on r.site_id = s.site_id
-         where s.menu_id = $1 and ($2::text is null or s.site_id > $2)
+         where s.menu_id = $1 and s.archived_at is null and ($2::text is null or s.site_id > $2)
          order by s.site_id
          limit $3",
     )

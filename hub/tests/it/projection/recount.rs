@@ -162,6 +162,7 @@ async fn check(pool: &PgPool, moves: &[Move], sizes: &[usize], way: Way) -> Resu
             events,
             chain,
             head,
+            sender: None,
         };
         let request = Request {
             site: site.clone(),

@@ -56,6 +56,11 @@ impl Hub {
             .env("SUNAKKU_POSTGRES__ACQUIRE_TIMEOUT_MS", "500")
             .env("SUNAKKU_POSTGRES__STATEMENT_TIMEOUT_MS", "1000")
             .env("SUNAKKU_NATS__URL", world.nats.url())
+            .env("SUNAKKU_NATS__KEYS", world.nats.keys_folder()?)
+            .env(
+                "SUNAKKU_NATS__LEAF_URL",
+                format!("nats://{}", world.nats.leaf_address()?),
+            )
             .env("SUNAKKU_IDENTITY__KEY_FILE", key)
             .env("SUNAKKU_LOG__FILTER", "info,sunakku_hub=debug");
         let process = world.sandbox.spawn(spec)?;

@@ -111,6 +111,7 @@ impl Log {
             events: self.events[first..last].iter().map(raw).collect(),
             chain: self.chains[last],
             head: self.head(),
+            sender: None,
         }
     }
 

@@ -61,7 +61,6 @@ impl World {
         let options = HubNats {
             name: "hub-nats".into(),
             folder: sandbox.root().join("hub/nats"),
-            sites: sites.iter().map(|site| (*site).to_owned()).collect(),
         };
         let nats = NatsServer::start_hub(&sandbox, options).await?;
         let world = Self {

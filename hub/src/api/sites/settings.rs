@@ -10,15 +10,15 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 use sunakku_common::site::OpeningHours;
 
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
+use crate::api::Hub;
+use crate::api::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
 use crate::change::{Author, Begun, Change, Done};
 
 /// A site's settings beside name, time zone and currency.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Settings {
+pub(in crate::api) struct Settings {
     /// By the site's local time; without any day it is always open.
     #[serde(default)]
     opening_hours: OpeningHours,
@@ -37,7 +37,7 @@ pub(super) struct Settings {
     (status = 401, description = "No valid token", body = Problem),
     (status = 403, description = "The role does not allow it", body = Problem),
     (status = 404, description = "There is no such site", body = Problem)))]
-pub(super) async fn get(
+pub(in crate::api) async fn get(
     State(hub): State<Hub>,
     caller: Caller,
     Path(site): Path<SiteId>,
@@ -55,7 +55,7 @@ pub(super) async fn get(
     (status = 403, description = "The role does not allow it", body = Problem),
     (status = 404, description = "There is no such site", body = Problem),
     (status = 422, description = "They make no sense", body = Problem)))]
-pub(super) async fn set(
+pub(in crate::api) async fn set(
     State(hub): State<Hub>,
     author: Author,
     Path(site): Path<SiteId>,

@@ -1,9 +1,14 @@
-//! The cafeterias, and whether they are heard.
+//! The cafeterias, whether they are heard, and which box speaks for each.
+
+pub(super) mod boxes;
+pub(super) mod edit;
+pub(super) mod settings;
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use sqlx::types::Json as Jsonb;
 use sunakku_common::http::{Caller, Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 
@@ -36,8 +41,41 @@ pub(super) struct Site {
     lag_events: i64,
     /// Orders that are placed, preparing or ready.
     open_orders: i64,
-    /// `online`, `silent` (not heard for 30 seconds) or `never` heard.
+    /// `online`, `silent` (not heard for 30 seconds), `never` heard, or `archived`.
     state: &'static str,
+    /// Since when it is archived.
+    archived_at: Option<DateTime<Utc>>,
+    /// The box that speaks for it, or did last.
+    #[serde(rename = "box")]
+    speaker: Option<Speaker>,
+    /// Set while another box speaks with the same credentials, and is refused.
+    identity_conflict: Option<Conflict>,
+}
+
+/// A box that has the identity of another one, such as a disk that was copied.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(super) struct Conflict {
+    /// When it was first heard.
+    since: DateTime<Utc>,
+    /// When it was last heard; the alarm ends five minutes later.
+    last_seen: DateTime<Utc>,
+}
+
+/// A box that was enrolled for a site.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub(super) struct Speaker {
+    /// Its public key.
+    nkey: String,
+    /// When it was enrolled.
+    enrolled_at: DateTime<Utc>,
+    /// Who made its token.
+    enrolled_by: String,
+    /// When its credentials end, unless they are renewed.
+    expires_at: DateTime<Utc>,
+    /// Since when it is not let in any more.
+    ended_at: Option<DateTime<Utc>>,
+    /// Why: `revoked`, `replaced` or `archived`.
+    ended_why: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -52,6 +90,9 @@ struct Row {
     head: i64,
     cursor: i64,
     open_orders: i64,
+    archived_at: Option<DateTime<Utc>>,
+    speaker: Option<Jsonb<Speaker>>,
+    conflict: Option<Jsonb<Conflict>>,
 }
 
 /// All sites, by their ids.
@@ -89,7 +130,16 @@ async fn rows(pool: &PgPool, after: Option<&str>, limit: usize) -> Result<Vec<Ro
                 coalesce(c.head, 0) as head, coalesce(c.cursor, 0) as cursor,
                 (select count(*) from site_order o
                  where o.site_id = s.site_id and o.state in ('placed', 'preparing', 'ready'))
-                    as open_orders
+                    as open_orders,
+                s.archived_at,
+                (select to_jsonb(b) from site_box b where b.site_id = s.site_id
+                 order by b.ended_at is null desc, b.enrolled_at desc limit 1) as speaker,
+                (select jsonb_build_object('since', min(i.first_seen_at),
+                                           'last_seen', max(i.last_seen_at))
+                 from site_instance i
+                 where i.site_id = s.site_id and i.state = 'refused'
+                   and now() - i.last_seen_at < interval '5 minutes'
+                 having count(*) > 0) as conflict
          from site s left join site_cursor c on c.site_id = s.site_id and c.is_current
          where $1::text is null or s.site_id > $1
          order by s.site_id
@@ -104,6 +154,7 @@ async fn rows(pool: &PgPool, after: Option<&str>, limit: usize) -> Result<Vec<Ro
 impl From<Row> for Site {
     fn from(row: Row) -> Self {
         let state = match row.silent_seconds {
+            _ if row.archived_at.is_some() => "archived",
             None => "never",
             Some(seconds) if seconds > SILENT_AFTER_SECONDS => "silent",
             Some(_) => "online",
@@ -120,6 +171,9 @@ impl From<Row> for Site {
             lag_events: (row.head - row.cursor).max(0),
             open_orders: row.open_orders,
             state,
+            archived_at: row.archived_at,
+            speaker: row.speaker.map(|Jsonb(speaker)| speaker),
+            identity_conflict: row.conflict.map(|Jsonb(conflict)| conflict),
         }
     }
 }

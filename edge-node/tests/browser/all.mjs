@@ -1,0 +1,5 @@
+// Every test in one run, on one site: to start a site takes longer than most tests.
+import './kiosk.test.mjs';
+import './guest.test.mjs';
+import './staff.test.mjs';
+import './ops.test.mjs';

@@ -1,0 +1,137 @@
+// Operations: what needs a person is seen and done, and what a manager changes is seen at the other screens.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertAccessible, demo, onDemo, until } from './harness.mjs';
+
+const DESK = { width: 1440, height: 900 };
+onDemo();
+
+test('a job that failed for good is tried again, or discarded with a reason', async () => {
+  const ops = await demo.page('/ops', 'manager', DESK);
+  await ops.waitForSelector('#dead');
+  // Two orders whose records are damaged before the kitchen gets them.
+  await demo.api('POST', '/v1/queue/pause', {});
+  const orders = [await demo.order({ item: 'soda' }), await demo.order({ item: 'soda' })];
+  const key = ({ id }) => `{${demo.site.id}}:order:${id}`;
+  const sound = await demo.redis('HGET', key(orders[0]), 'details');
+  for (const order of orders) await demo.redis('HSET', key(order), 'details', 'no JSON');
+  await demo.api('POST', '/v1/queue/resume', {});
+  await ops.waitForSelector('#dead tbody tr >> nth=1');
+  await assertAccessible(ops, 'dead letters');
+  await demo.redis('HSET', key(orders[0]), 'details', sound);
+  const letters = await demo.api('GET', '/v1/queue/dead');
+  const letterOf = (order) => letters.items.find((letter) => letter.order === order.id).id;
+  await ops.click(`#dead tr[data-letter="${letterOf(orders[0])}"] >> text=Retry`);
+  await until('the first order in the kitchen', async () => (await demo.api('GET', `/v1/orders/${orders[0].id}`)).tickets.length > 0);
+  await ops.click(`#dead tr[data-letter="${letterOf(orders[1])}"] >> text=Discard`);
+  await ops.fill('.dialog input', 'the record is damaged');
+  await ops.click('.dialog .danger');
+  await ops.waitForSelector('text=No dead letters. Everything got through.');
+  await demo.redis('HSET', key(orders[1]), 'details', sound);
+});
+
+test('a manager pauses and resumes, counts stock, calls an order off, and signs a screen in by a code that works once', async () => {
+  const ops = await demo.page('/ops', 'manager', DESK);
+  await ops.waitForSelector('#sync .pipe');
+  await ops.waitForSelector('.deps .pill');
+  await assertAccessible(ops, 'operations');
+  await ops.click('#pause');
+  await ops.fill('.dialog input', 'fire drill');
+  await assertAccessible(ops, 'a question');
+  await ops.click('.dialog button >> nth=1');
+  await ops.waitForSelector('text=The kitchen queue is paused');
+  await ops.click('#pause');
+  await ops.waitForSelector('text=The kitchen queue is paused', { state: 'detached' });
+
+  await ops.click('a[href="#stock"]');
+  const before = await ops.textContent('[data-sku=dango] .mini-step b');
+  await ops.click('[data-sku=dango] .mini-step button >> nth=1');
+  await until('one more', async () => Number(await ops.textContent('[data-sku=dango] .mini-step b')) === Number(before) + 1);
+  await ops.click('text=Count >> nth=0');
+  await ops.fill('[data-sku=dango] input', '7');
+  await assertAccessible(ops, 'stock');
+  await ops.click('[data-sku=dango] form button');
+  await until('the count', async () => (await demo.api('GET', '/v1/stock?limit=200')).items.find((row) => row.sku === 'dango').on_hand === 7);
+
+  const { number, id } = await demo.order({ item: 'soda' });
+  await ops.click('a[href="#orders"]');
+  await ops.waitForSelector(`#orders tr[data-number="${number}"]`);
+  await assertAccessible(ops, 'orders');
+  await ops.click(`#orders tr[data-number="${number}"] .danger`);
+  await ops.fill('.dialog input', 'guest left');
+  await ops.click('.dialog .danger');
+  await until('a cancelled order', async () => (await demo.api('GET', `/v1/orders/${id}`)).state === 'cancelled');
+
+  await ops.click('a[href="#devices"]');
+  await ops.fill('input[name=name]', 'kiosk-9');
+  await ops.click('text=Make code');
+  const code = await ops.textContent('#code');
+  await assertAccessible(ops, 'devices');
+  const context = await demo.browser.newContext();
+  const screen = await context.newPage();
+  await screen.goto(demo.site.url);
+  await screen.fill('input[name=code]', code.toLowerCase());
+  await screen.click('text=Sign in >> nth=-1');
+  await screen.waitForSelector('.k-attract');
+  assert.equal(new URL(screen.url()).hash, '');
+  const [cookie] = await context.cookies();
+  assert.ok(cookie.httpOnly && cookie.secure && cookie.sameSite === 'Strict' && cookie.name.startsWith('__Host-'), JSON.stringify(cookie));
+  await ops.waitForSelector('#devices >> text=kiosk-9');
+  const second = await (await demo.browser.newContext()).newPage();
+  await second.goto(`${demo.site.url}/#code=${code}`);
+  await second.waitForSelector('.sign-in .err >> text=used before');
+  await assertAccessible(Object.assign(second, { complaints: [] }), 'signing in');
+});
+
+test('ordering is paused with a reason that kiosks show, and goes on', async () => {
+  const ops = await demo.page('/ops', 'manager', DESK);
+  const kiosk = await demo.page('/', 'kiosk', { width: 810, height: 1440 });
+  await kiosk.click('.k-attract .k-btn');
+  await kiosk.click('[data-item=croissant] .k-add');
+  await ops.click('#close');
+  await ops.fill('.dialog input', 'burst pipe');
+  await ops.selectOption('.dialog select', '60');
+  await assertAccessible(ops, 'pausing orders');
+  await ops.click('.dialog .danger');
+  await ops.waitForSelector('#closed >> text=burst pipe');
+  await kiosk.waitForSelector('.k-closed >> text=burst pipe');
+  await kiosk.waitForSelector('.k-cart .k-btn[disabled]');
+  await assertAccessible(kiosk, 'a closed site');
+  await assertAccessible(ops, 'a closed site');
+  await ops.click('#close');
+  await kiosk.waitForSelector('.k-closed', { state: 'detached' });
+  await kiosk.waitForSelector('.k-cart .k-btn:not([disabled])');
+  await ops.waitForSelector('#closed', { state: 'detached' });
+});
+
+test('the figures of the day count what was sold; every view holds in the dark', async () => {
+  const before = await demo.api('GET', '/v1/today');
+  await demo.order({ item: 'croissant', quantity: 3 });
+  const ops = await demo.page('/ops', 'manager', DESK);
+  await ops.waitForSelector('#sold td >> text=Croissant');
+  await ops.waitForSelector(`.stat:has-text("Orders today") dd >> text="${before.orders + 1}"`);
+  await ops.click('button[aria-label="Dark theme"]');
+  await ops.waitForSelector('html[data-theme=dark]');
+  for (const view of ['operations', 'stock', 'orders', 'devices']) {
+    await ops.click(`a[href="#${view}"]`);
+    await ops.waitForSelector(`a[href="#${view}"].on`);
+    await assertAccessible(ops, `${view} in the dark`);
+  }
+});
+
+test('a guest calls, kitchen and operations hear of it by the kiosk\'s name, and the guest sees that it ended', async () => {
+  const kitchen = await demo.page('/kitchen', 'kitchen');
+  const ops = await demo.page('/ops', 'manager', DESK);
+  const kiosk = await demo.page('/', 'kiosk', { width: 810, height: 1440 });
+  await kiosk.click('#call');
+  await kiosk.waitForSelector('#call.on >> text=Staff called');
+  const call = `[data-call="${kiosk.device}"]`;
+  await kitchen.waitForSelector(call);
+  await ops.waitForSelector(call);
+  await assertAccessible(kitchen, 'a call in the kitchen');
+  await assertAccessible(ops, 'a call at operations');
+  await assertAccessible(kiosk, 'a kiosk that calls');
+  await kitchen.click(`${call} button`);
+  await ops.waitForSelector(call, { state: 'detached' });
+  await kiosk.waitForSelector('#call:not(.on) >> text=Call staff');
+});
