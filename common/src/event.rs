@@ -116,6 +116,16 @@ impl Event {
         serde_json::from_str(text)
     }
 
+    /// The trace of the request that it came of, if it tells.
+    pub fn trace(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Traced {
+            by: By,
+        }
+        let traced: Traced = serde_json::from_str(self.body.get()).ok()?;
+        traced.by.trace
+    }
+
     /// The event's one text, over which the hash chain runs. `at`, `kind` and `body` are taken
     /// as the store has them: `at` and `kind` need no escaping, `body` is JSON.
     pub fn encode(seq: u64, at: &str, kind: &str, body: &str) -> String {
@@ -144,6 +154,9 @@ pub struct By {
     /// What led to it: one of [`cause`].
     #[serde(default)]
     pub cause: String,
+    /// The trace of the request that it came of: the same in the logs of edge and hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// What leads to a change.
@@ -169,6 +182,7 @@ impl By {
             actor: part.to_owned(),
             device: None,
             cause: cause.to_owned(),
+            trace: crate::trace::current(),
         }
     }
 }

@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 use crate::claims::{Claims, Distrust, Role, Verifier};
 use crate::cookie;
 use crate::problem::{MEDIA_TYPE, Problem};
-use crate::telemetry::{HTTP_DURATION, HTTP_REQUESTS};
+use crate::telemetry::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
 use crate::text::Languages;
+use crate::trace;
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -267,13 +268,43 @@ pub fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
     Problem::internal().into_response()
 }
 
+/// Counts a request as under way until it is dropped, also by a caller who has gone.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        metrics::gauge!(HTTP_IN_FLIGHT).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!(HTTP_IN_FLIGHT).decrement(1.0);
+    }
+}
+
 /// Middleware: counts and times each request under its route template.
 pub async fn measure(request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let _in_flight = InFlight::begin();
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await;
+    let trace = trace::of_request(request.headers());
+    let (shown_method, shown_route) = (method.clone(), route.clone());
+    let answering = async {
+        let response = next.run(request).await;
+        tracing::debug!(
+            method = shown_method,
+            route = shown_route,
+            status = response.status().as_u16(),
+            ms = started.elapsed().as_millis() as u64,
+            "answered"
+        );
+        response
+    };
+    let response = trace::within(Some(trace), answering).await;
     let code = response.status().as_str().to_owned();
     let labels = [
         ("method", method.clone()),
@@ -317,12 +348,16 @@ pub async fn refuse_long_bodies(
     ))
 }
 
-/// Whether a caller may read the metrics: from this machine, or with the role `sre`.
+/// Whether a caller may read the metrics: from this machine, or with the role `sre`. What a proxy
+/// on this machine hands on is not from this machine.
 pub fn may_read_metrics(
     peer: &ConnectInfo<SocketAddr>,
+    headers: &HeaderMap,
     caller: Result<Caller, Problem>,
 ) -> Result<(), Problem> {
-    if peer.0.ip().is_loopback() {
+    let by_proxy = ["x-forwarded-for", "forwarded"];
+    let is_forwarded = by_proxy.iter().any(|name| headers.contains_key(*name));
+    if peer.0.ip().is_loopback() && !is_forwarded {
         Ok(())
     } else {
         caller?.require(&[Role::Sre])

@@ -3,15 +3,18 @@
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
 //! their arguments, so that they can be tested without servers. [`http`], [`assets`],
-//! [`cookie`], [`config`], [`nats`] and [`telemetry`] hold the few pieces of plumbing that both binaries share.
+//! [`cookie`], [`config`], [`doctor`], [`nats`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
+//! binaries share.
 
 pub mod assets;
 pub mod business_day;
+pub mod certificate;
 pub mod chain;
 pub mod claims;
 pub mod command;
 pub mod config;
 pub mod cookie;
+pub mod doctor;
 pub mod down;
 pub mod enrol;
 pub mod event;
@@ -32,6 +35,7 @@ pub mod subjects;
 pub mod sync;
 pub mod telemetry;
 pub mod text;
+pub mod trace;
 
 /// Installs the process-wide TLS provider; call it first in `main`.
 pub fn install_crypto() {

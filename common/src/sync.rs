@@ -23,6 +23,9 @@ pub const MAX_BATCH_BYTES: usize = 512 * 1024;
 /// Bytes of one order's details at most: its events fit into a batch, and a batch into a message.
 pub const MAX_ORDER_BYTES: usize = 400 * 1024;
 
+/// Header of the hub's answer with its time when it answered: milliseconds since 1970.
+pub const HUB_TIME: &str = "Sunakku-Time";
+
 /// A run of a site's log. Without events it asks where the hub stands, and serves as heart beat.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Batch {

@@ -30,7 +30,7 @@ use crate::state::{AppState, Shared};
 use crate::store::{FirstCounts, Store};
 use crate::sync::Replicator;
 use crate::webhook::Webhook;
-use crate::{api, metrics as names};
+use crate::{api, facts, metrics as names};
 
 /// The edge, ready to run.
 pub struct App {
@@ -155,8 +155,11 @@ impl App {
         if let Some(credentials) = self.credentials {
             tasks.spawn(credentials.run(ending.clone()));
         }
-        let (upkeep, token) = (telemetry::upkeep(shared.metrics.clone()), ending.clone());
+        let upkeep = telemetry::upkeep(shared.metrics.clone(), shared.config.watch.clone());
+        let token = ending.clone();
         tasks.spawn(async move { token.run_until_cancelled(upkeep).await });
+        let (facts, token) = (facts::watch(self.state.clone()), ending.clone());
+        tasks.spawn(async move { token.run_until_cancelled(facts).await });
         shared.queue.start(tasks, ending);
         let router = api::router(self.state).into_make_service_with_connect_info::<SocketAddr>();
         let address = self.listener.local_addr()?;

@@ -15,6 +15,7 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::nats::read_private;
 use sunakku_common::order::OrderLimits;
+use sunakku_common::telemetry::watch::Watch;
 
 pub use printer::{CodePage, Printer};
 
@@ -42,6 +43,7 @@ pub struct Config {
     pub kitchen: Kitchen,
     pub identity: Identity,
     pub telemetry: Telemetry,
+    pub watch: Watch,
 }
 
 macro_rules! section {

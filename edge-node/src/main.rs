@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use sunakku_common::{config::User, telemetry};
 use sunakku_edge::enrol::EnrolArgs;
-use sunakku_edge::{App, Config};
+use sunakku_edge::{App, Config, doctor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,13 @@ enum Command {
         #[arg(long)]
         allow_volatile: bool,
     },
+    /// Looks at configuration, servers, disk, clock and certificates; exits with 1 when anything
+    /// does not work. Changes nothing.
+    Doctor {
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Makes this box a site, by a token of the hub.
     Enrol(EnrolArgs),
 }
@@ -44,12 +51,17 @@ const EXIT_USAGE: u8 = 64;
 fn main() -> ExitCode {
     sunakku_common::install_crypto();
     let Arguments { config, command } = Arguments::parse();
+    let load = || Config::load(config.as_deref());
     let done = match command {
         Command::Enrol(arguments) => enrol(&arguments),
+        Command::Doctor { json } => match load() {
+            Ok(config) => examine(&config, json),
+            Err(error) => return fail(&error, EXIT_USAGE),
+        },
         Command::Serve {
             check,
             allow_volatile,
-        } => match Config::load(config.as_deref()) {
+        } => match load() {
             Ok(config) if check => print(&config),
             Ok(config) => serve(config, allow_volatile),
             Err(error) => return fail(&error, EXIT_USAGE),
@@ -74,6 +86,19 @@ fn print(config: &Config) -> Result<()> {
         .map(|User { name, .. }| name)
         .collect();
     println!("users: {names:?}");
+    Ok(())
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+async fn examine(config: &Config, json: bool) -> Result<()> {
+    let report = doctor::examine(config).await;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    ensure!(!report.has_faults(), "something does not work");
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sunakku_common::event::{Event, cause};
 use sunakku_common::state::OrderState;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Kitchen, Log, Pickup};
+use crate::facts::note_oldest_unsent;
 use crate::kitchen::slot_of;
 use crate::log::{Keep, forget};
 use crate::metrics as names;
@@ -26,6 +27,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const EXPIRED_LIMIT: usize = 100;
 /// Below this age of the oldest entry a rate would be a guess.
 const RATE_MIN_SECONDS: f64 = 60.0;
+/// Seconds of a day.
+const DAY_SECONDS: f64 = 86_400.0;
 /// Of the log's budget: beyond it committed entries are given up before their retention is over,
 /// so that a site that was cut off for long, or sells a lot, has room again.
 const CROWDED_PERCENT: u64 = 75;
@@ -171,6 +174,7 @@ impl Maintenance {
         let confirmed = self.store.hub_cursor().await?;
         let confirmed = confirmed.map_or(0, |cursor| cursor.seq);
         let days_left = self.days_left(head, confirmed).await?;
+        note_oldest_unsent(self.oldest_unsent(head, confirmed).await?);
         self.health.send_replace(Health {
             redis: true,
             counts,
@@ -184,8 +188,23 @@ impl Maintenance {
         metrics::gauge!(names::EVENT_SEQUENCE).set(head.seq as f64);
         metrics::gauge!(names::OUTBOX_PENDING).set(head.seq.saturating_sub(confirmed) as f64);
         metrics::gauge!(names::LOG_BYTES).set(head.bytes as f64);
-        metrics::gauge!(names::LOG_DAYS_LEFT).set(days_left.unwrap_or(f64::INFINITY));
+        let left = days_left.map_or(f64::INFINITY, |days| days * DAY_SECONDS);
+        metrics::gauge!(names::LOG_LEFT).set(left);
         Ok(())
+    }
+
+    /// When the first event happened that the hub has not committed.
+    async fn oldest_unsent(
+        &self,
+        head: Head,
+        confirmed: u64,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        if head.seq <= confirmed {
+            return Ok(None);
+        }
+        let oldest = self.store.log_from(confirmed + 1, 1).await?;
+        let event = oldest.first().map(|entry| Event::decode(&entry.text));
+        Ok(event.and_then(Result::ok).map(|event| event.at))
     }
 
     /// How long the log's memory lasts without the hub, at the rate at which it was filled. What
@@ -202,6 +221,6 @@ impl Maintenance {
         let unsent = bytes * unsent as f64 / kept.max(1) as f64;
         let free = (self.log.budget_bytes as f64 - unsent).max(0.0);
         let per_second = bytes / seconds;
-        Ok((0.0 < per_second).then(|| free / per_second / 86_400.0))
+        Ok((0.0 < per_second).then(|| free / per_second / DAY_SECONDS))
     }
 }

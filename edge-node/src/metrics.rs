@@ -1,6 +1,7 @@
 //! Names of the edge's own metrics; labels are bounded sets, never ids.
 
 use metrics::Unit;
+use sunakku_common::telemetry::AUTH_ATTEMPTS;
 
 /// Orders taken, by channel.
 pub(crate) const ORDERS_ACCEPTED: &str = "sunakku_orders_accepted_total";
@@ -24,6 +25,8 @@ pub(crate) const EVENT_SEQUENCE: &str = "sunakku_event_sequence";
 pub(crate) const HUB_CONFIRMED_SEQUENCE: &str = "sunakku_hub_confirmed_sequence";
 /// Events that the hub has not committed yet.
 pub(crate) const OUTBOX_PENDING: &str = "sunakku_outbox_pending";
+/// When the first event happened that the hub has not committed, seconds since 1970; 0 for none.
+pub(crate) const OUTBOX_OLDEST: &str = "sunakku_outbox_oldest_pending_timestamp_seconds";
 /// Batches sent to the hub, by what came of them.
 pub(crate) const OUTBOX_PUBLISH: &str = "sunakku_outbox_publish_total";
 /// Whether the hub answers (0/1).
@@ -32,14 +35,55 @@ pub(crate) const HUB_CONNECTED: &str = "sunakku_hub_connected";
 pub(crate) const DEPENDENCY_UP: &str = "sunakku_dependency_up";
 /// Whether Redis keeps what it answered (0/1).
 pub(crate) const DURABILITY_OK: &str = "sunakku_durability_ok";
+/// How far the site's clock is ahead of the hub's, seconds, by the last answer.
+pub(crate) const CLOCK_SKEW: &str = "sunakku_clock_skew_seconds";
+/// Bytes free on the disk of a `volume` (`redis`).
+pub(crate) const DISK_FREE: &str = "sunakku_data_dir_free_bytes";
+/// Bytes in all on that disk.
+pub(crate) const DISK_SIZE: &str = "sunakku_data_dir_size_bytes";
+/// Memory that Redis uses, bytes.
+pub(crate) const REDIS_MEMORY_USED: &str = "sunakku_redis_memory_used_bytes";
+/// Memory that Redis may use, bytes; 0 for no limit.
+pub(crate) const REDIS_MEMORY_MAX: &str = "sunakku_redis_memory_max_bytes";
+/// Connections of Redis.
+pub(crate) const REDIS_CLIENTS: &str = "sunakku_redis_clients";
+/// Size of Redis' append-only file, bytes.
+pub(crate) const REDIS_AOF_SIZE: &str = "sunakku_redis_aof_size_bytes";
+/// Commands that Redis has done since it started.
+pub(crate) const REDIS_COMMANDS: &str = "sunakku_redis_commands_total";
+/// What JetStream stores at the site, bytes.
+pub(crate) const NATS_STORED: &str = "sunakku_nats_stored_bytes";
+/// Jobs that no worker has taken, by lane.
+pub(crate) const QUEUE_WAITING: &str = "sunakku_queue_waiting_jobs";
+/// Jobs that were given to a worker, or back with a delay, by lane.
+pub(crate) const QUEUE_GIVEN: &str = "sunakku_queue_given_jobs";
+/// Jobs that failed and will be tried again.
+pub(crate) const QUEUE_RETRYING: &str = "sunakku_queue_retrying_jobs";
+/// Whether jobs are held back (0/1).
+pub(crate) const QUEUE_PAUSED: &str = "sunakku_queue_paused";
+/// Since when the order waits that has waited longest, seconds since 1970; 0 for none.
+pub(crate) const QUEUE_OLDEST: &str = "sunakku_queue_oldest_due_timestamp_seconds";
+/// What failed for good and nobody has retried or discarded.
+pub(crate) const DEAD_LETTERS: &str = "sunakku_dead_letters";
 /// Memory that the log takes, about.
 pub(crate) const LOG_BYTES: &str = "sunakku_log_bytes";
-/// Days of disconnection left until the log is full.
-pub(crate) const LOG_DAYS_LEFT: &str = "sunakku_log_days_left";
+/// Time of disconnection left until the log is full, seconds.
+pub(crate) const LOG_LEFT: &str = "sunakku_log_left_seconds";
 /// Log entries that do not match their checksum.
 pub(crate) const LOG_CORRUPT: &str = "sunakku_log_corrupt_entries_total";
 /// Times that the store had to begin a new epoch, by reason.
 pub(crate) const EPOCHS_STARTED: &str = "sunakku_epochs_started_total";
+/// Those reasons: lost, set back, or the hub told of another history.
+pub(crate) const EPOCH_REASONS: [&str; 8] = [
+    "wiped",
+    "set-back",
+    "log-broken",
+    "diverged",
+    "forgotten",
+    "trimmed",
+    "forked",
+    "superseded",
+];
 /// Jobs of the queue, by what came of them.
 pub(crate) const JOBS: &str = "sunakku_queue_jobs_total";
 /// How long tickets took from begun to made, by station.
@@ -82,7 +126,7 @@ pub(crate) const BUILD_INFO: &str = "sunakku_build_info";
 
 /// Describes every metric, and lets those with known labels start at 0.
 pub(crate) fn describe() {
-    use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!(ORDERS_ACCEPTED, "Orders taken, by channel");
     describe_counter!(ORDERS_REFUSED, "Orders refused, by reason");
     describe_histogram!(
@@ -101,6 +145,11 @@ pub(crate) fn describe() {
         "Last sequence that the hub has committed"
     );
     describe_gauge!(OUTBOX_PENDING, "Events that the hub has not committed yet");
+    describe_gauge!(
+        OUTBOX_OLDEST,
+        Unit::Seconds,
+        "When the oldest event happened that the hub lacks; 0: none"
+    );
     describe_counter!(OUTBOX_PUBLISH, "Batches sent to the hub, by result");
     describe_gauge!(HUB_CONNECTED, "Whether the hub answers");
     describe_gauge!(
@@ -114,8 +163,9 @@ pub(crate) fn describe() {
         "Memory that the site log takes, about"
     );
     describe_gauge!(
-        LOG_DAYS_LEFT,
-        "Days of disconnection left until the log is full"
+        LOG_LEFT,
+        Unit::Seconds,
+        "Time of disconnection left until the log is full"
     );
     describe_counter!(LOG_CORRUPT, "Log entries that do not match their checksum");
     describe_counter!(
@@ -153,6 +203,56 @@ pub(crate) fn describe() {
     describe_gauge!(WEBSOCKETS, "Connected WebSocket clients");
     describe_counter!(WEBSOCKETS_DROPPED, "WebSocket clients dropped as too slow");
     describe_gauge!(BUILD_INFO, "Version of this program");
+    describe_servers();
+    start_at_zero();
+}
+
+/// Describes what is told of the servers under the edge.
+fn describe_servers() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_gauge!(
+        CLOCK_SKEW,
+        Unit::Seconds,
+        "How far the site's clock is ahead of the hub's"
+    );
+    describe_gauge!(DISK_FREE, Unit::Bytes, "Free on the disk, by volume");
+    describe_gauge!(DISK_SIZE, Unit::Bytes, "Size of the disk, by volume");
+    describe_gauge!(REDIS_MEMORY_USED, Unit::Bytes, "Memory that Redis uses");
+    describe_gauge!(
+        REDIS_MEMORY_MAX,
+        Unit::Bytes,
+        "Memory that Redis may use; 0: no limit"
+    );
+    describe_gauge!(REDIS_CLIENTS, "Connections of Redis");
+    describe_gauge!(
+        REDIS_AOF_SIZE,
+        Unit::Bytes,
+        "Size of Redis' append-only file"
+    );
+    describe_counter!(REDIS_COMMANDS, "Commands that Redis has done");
+    describe_gauge!(
+        NATS_STORED,
+        Unit::Bytes,
+        "What JetStream stores at the site"
+    );
+    describe_gauge!(QUEUE_WAITING, "Jobs that no worker has taken, by lane");
+    describe_gauge!(
+        QUEUE_GIVEN,
+        "Jobs given to a worker, or back with a delay, by lane"
+    );
+    describe_gauge!(QUEUE_RETRYING, "Jobs that failed and will be tried again");
+    describe_gauge!(QUEUE_PAUSED, "Whether jobs are held back");
+    describe_gauge!(
+        QUEUE_OLDEST,
+        Unit::Seconds,
+        "Since when the oldest order waits for its tickets; 0: none"
+    );
+    describe_gauge!(DEAD_LETTERS, "What failed for good and waits for a person");
+}
+
+/// Lets what has known labels begin at 0, so that a rate is right from the first event on.
+fn start_at_zero() {
+    use metrics::{counter, gauge};
     let version = env!("CARGO_PKG_VERSION");
     gauge!(BUILD_INFO, "component" => "edge", "version" => version).set(1.0);
     for channel in sunakku_common::order::Channel::ALL {
@@ -191,7 +291,20 @@ pub(crate) fn describe() {
     for result in ["applied", "refused"] {
         counter!(COMMANDS, "result" => result).absolute(0);
     }
+    for reason in EPOCH_REASONS {
+        counter!(EPOCHS_STARTED, "reason" => reason).absolute(0);
+    }
+    for result in ["ok", "denied"] {
+        counter!(AUTH_ATTEMPTS, "method" => "code", "result" => result).absolute(0);
+    }
     counter!(MENU_REFUSED).absolute(0);
+    gauge!(WEBSOCKETS).set(0.0);
+    gauge!(CLOCK_SKEW).set(0.0);
+    // Known to Prometheus before the first order, as distributions of nothing.
+    drop(metrics::histogram!(ORDER_ACCEPT_DURATION));
+    for direction in ["early", "late"] {
+        drop(metrics::histogram!(ESTIMATE_ERROR, "direction" => direction));
+    }
     gauge!(MENU_CONFIRMED).set(0.0);
     counter!(LOG_CORRUPT).absolute(0);
     counter!(WEBSOCKETS_DROPPED).absolute(0);

@@ -177,8 +177,10 @@ impl App {
             config: self.config.postgres,
             pool: self.intake_pool,
             api_pool: self.api_pool,
+            client: self.client,
             health: self.health,
         };
+        let watch = self.config.watch;
         Tasks {
             http: Task::spawn("http", async { Ok(serve.into_future().await?) }),
             intake: Task::spawn("intake", async move {
@@ -190,8 +192,8 @@ impl App {
             }),
             downline: Task::spawn("downline", downline.run()),
             upkeep: Task::spawn("upkeep", upkeep.run()),
-            recorder: Task::spawn("metrics", async {
-                telemetry::upkeep(telemetry::metrics()?).await;
+            recorder: Task::spawn("metrics", async move {
+                telemetry::upkeep(telemetry::metrics()?, watch).await;
                 Ok(())
             }),
         }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, Write as _};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use sunakku_common::ids::SiteId;
 use sunakku_common::money::Currency;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::menus::command::MenuCommand;
 use crate::sites::{self, About};
-use crate::{App, Config, app, database, ledger};
+use crate::{App, Config, app, database, doctor, ledger};
 
 /// What the program is to do.
 #[derive(Debug, Subcommand)]
@@ -38,6 +38,13 @@ pub enum Command {
     /// The proof that nothing was lost or changed.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Look at configuration, servers, schema, sites, clock and certificates; exit with 1 when anything
+    /// does not work. Changes nothing.
+    Doctor {
+        /// Answer in JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Read a password from standard input and print its hash, for `[[users]]`.
     HashPassword,
 }
@@ -111,6 +118,7 @@ pub fn run(command: Command, config: Config) -> Result<()> {
             Command::Site(SiteCommand::Add(site)) => add_site(&config, &site).await,
             Command::Menu(command) => menus(&config, command).await,
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
+            Command::Doctor { json } => examine(&config, json).await,
             Command::HashPassword => hash_password(),
         }
     })
@@ -207,6 +215,17 @@ async fn menus(config: &Config, command: MenuCommand) -> Result<()> {
     let told = command.run(&pool).await?;
     pool.close().await;
     say(told.trim_end())
+}
+
+async fn examine(config: &Config, json: bool) -> Result<()> {
+    let report = doctor::examine(config).await;
+    if json {
+        say(&serde_json::to_string_pretty(&report)?)?;
+    } else {
+        say(&report.to_string())?;
+    }
+    ensure!(!report.has_faults(), "something does not work");
+    Ok(())
 }
 
 async fn verify(config: &Config, site: Option<SiteId>) -> Result<()> {

@@ -10,6 +10,7 @@ use async_nats::ServerAddr;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 use sunakku_common::config::{LogFormat, Secret, User};
+use sunakku_common::telemetry::watch::Watch;
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub identity: Identity,
     /// Logs.
     pub log: Log,
+    /// Files whose age or end is exported.
+    pub watch: Watch,
 }
 
 /// The API.

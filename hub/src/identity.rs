@@ -10,6 +10,7 @@ use sunakku_common::config::{User, signing_key};
 use sunakku_common::http::Session;
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
+use sunakku_common::telemetry::count_sign_in;
 use tokio::sync::Semaphore;
 
 use crate::config;
@@ -74,6 +75,7 @@ impl Identity {
             is_right
         });
         let is_right = checked.await.map_err(|_panicked| Problem::internal())?;
+        count_sign_in("password", user.is_some() && is_right);
         match user {
             Some(user) if is_right => Ok(user.role),
             _ => Err(Problem::new(

@@ -1,6 +1,8 @@
 //! The hub's metrics: every name and every label value, in one place.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 /// Events by site and [`EVENT_RESULTS`].
 pub const INGEST_EVENTS: &str = "sunakku_ingest_events_total";
@@ -38,6 +40,32 @@ pub const SITE_LAST_SEEN: &str = "sunakku_site_last_seen_timestamp_seconds";
 pub const POOL_CONNECTIONS: &str = "sunakku_db_pool_connections";
 /// 1 while a `dependency` (`postgres`, `nats`) can be used.
 pub const DEPENDENCY_UP: &str = "sunakku_dependency_up";
+/// Events that a site's log had at its last message and the hub had not committed.
+pub const SITE_PENDING: &str = "sunakku_site_pending_events";
+/// 1 while the hub's chain of a site's log is the site's own.
+pub const SITE_CHAIN_EQUAL: &str = "sunakku_site_chain_equal";
+/// Batches of a site that held another history than the stored one.
+pub const SITE_FORKS: &str = "sunakku_site_forks_total";
+/// Events of a site that are kept but could not be projected.
+pub const SITE_PARKED: &str = "sunakku_site_parked_events";
+/// Version of the menu that a site last told that it sells by.
+pub const SITE_MENU_VERSION: &str = "sunakku_site_menu_version";
+/// The last published version of a `menu`.
+pub const MENU_PUBLISHED_VERSION: &str = "sunakku_menu_published_version";
+/// When that was published, seconds since 1970.
+pub const MENU_PUBLISHED_AT: &str = "sunakku_menu_published_timestamp_seconds";
+/// 1 while a `store` (`postgres`) keeps what it answered.
+pub const DURABILITY_OK: &str = "sunakku_durability_ok";
+/// Connections that Postgres has.
+pub const POSTGRES_CONNECTIONS: &str = "sunakku_postgres_connections";
+/// Connections that it may have.
+pub const POSTGRES_CONNECTIONS_MAX: &str = "sunakku_postgres_connections_max";
+/// Size of the hub's database, bytes.
+pub const POSTGRES_SIZE: &str = "sunakku_postgres_database_size_bytes";
+/// What JetStream stores at the hub, bytes.
+pub const NATS_STORED: &str = "sunakku_nats_stored_bytes";
+/// How long a group of batches waited for a connection.
+pub const POOL_WAIT: &str = "sunakku_db_pool_wait_seconds";
 /// Always 1; its labels tell the build.
 pub const BUILD_INFO: &str = "sunakku_build_info";
 
@@ -124,11 +152,46 @@ pub fn describe() {
     for dependency in ["postgres", "nats"] {
         gauge!(DEPENDENCY_UP, "dependency" => dependency).set(0);
     }
-    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
+    let version = env!("CARGO_PKG_VERSION");
+    gauge!(BUILD_INFO, "component" => "hub", "version" => version).set(1);
+    describe_facts();
+}
+
+/// Describes what `facts.rs` reads by timer.
+fn describe_facts() {
+    describe_gauge!(SITE_PENDING, "Events of a site's log that are not here");
+    describe_gauge!(SITE_CHAIN_EQUAL, "Whether both chains of a log are equal");
+    describe_counter!(SITE_FORKS, "Batches that held another history");
+    describe_gauge!(SITE_PARKED, "Events that could not be projected");
+    describe_gauge!(SITE_MENU_VERSION, "Menu version that a site sells by");
+    describe_gauge!(MENU_PUBLISHED_VERSION, "Last published version of a menu");
+    describe_gauge!(
+        MENU_PUBLISHED_AT,
+        Unit::Seconds,
+        "When a menu was last published"
+    );
+    describe_gauge!(DURABILITY_OK, "Whether a store keeps what it answered");
+    describe_gauge!(POSTGRES_CONNECTIONS, "Connections that Postgres has");
+    describe_gauge!(
+        POSTGRES_CONNECTIONS_MAX,
+        "Connections that Postgres may have"
+    );
+    describe_gauge!(POSTGRES_SIZE, Unit::Bytes, "Size of the hub's database");
+    describe_gauge!(NATS_STORED, Unit::Bytes, "What JetStream stores at the hub");
+    describe_histogram!(
+        POOL_WAIT,
+        Unit::Seconds,
+        "How long a group waited for a connection"
+    );
+    // Known to Prometheus before the first batch, as a distribution of nothing.
+    for name in [POOL_WAIT, INGEST_COMMIT, INGEST_DELAY] {
+        drop(histogram!(name));
+    }
 }
 
 /// Starts the label sets of one site at 0.
 pub fn describe_site(site: &str) {
+    counter!(SITE_FORKS, "site" => site.to_owned()).increment(0);
     for result in EVENT_RESULTS {
         counter!(INGEST_EVENTS, "site" => site.to_owned(), "result" => result).increment(0);
     }

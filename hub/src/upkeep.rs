@@ -7,13 +7,16 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use async_nats::Client;
 use metrics::gauge;
 use sqlx::{PgConnection, PgPool};
+use sunakku_common::telemetry::note_answer;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::change::forget_keys;
 use crate::config::Postgres;
 use crate::database::{give_up, migrate_when_up};
+use crate::facts;
 use crate::health::Health;
 use crate::{metrics as names, sites};
 
@@ -38,6 +41,8 @@ pub struct Upkeep {
     pub pool: PgPool,
     /// Connections for the API, which are counted.
     pub api_pool: PgPool,
+    /// The connection to NATS, which is watched.
+    pub client: Client,
     /// Where the state of the database is noted.
     pub health: Health,
 }
@@ -68,6 +73,7 @@ impl Upkeep {
                     self.round(Round::Figures).await,
                     "reading the figures of all sites",
                 );
+                facts::nats(&self.client).await;
             }
             if is_up && Instant::now() >= partitions_due {
                 partitions_due = Instant::now() + PARTITIONS_EVERY;
@@ -120,22 +126,16 @@ enum Round {
 }
 
 async fn probe(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("select 1").execute(connection).await.map(drop)
+    let started = Instant::now();
+    sqlx::query("select 1").execute(connection).await?;
+    note_answer("postgres", "probe", started.elapsed());
+    Ok(())
 }
 
-/// Each replica hears only some batches: what is to be seen of a site is read from the store.
 async fn figures(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let sites: Vec<(String, Option<f64>)> = sqlx::query_as(
-        "select s.site_id, extract(epoch from c.last_seen_at)::float8
-         from site s left join site_cursor c on c.site_id = s.site_id and c.is_current",
-    )
-    .fetch_all(connection)
-    .await?;
-    for (site, last_seen) in sites {
-        names::describe_site(&site);
-        gauge!(names::SITE_LAST_SEEN, "site" => site).set(last_seen.unwrap_or(0.0));
-    }
-    Ok(())
+    facts::sites(connection).await?;
+    facts::menus(connection).await?;
+    facts::postgres(connection).await
 }
 
 async fn make_partitions(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use sunakku_common::http::{Caller, Json, may_read_metrics};
 use sunakku_common::problem::Problem;
@@ -70,8 +70,9 @@ pub(super) async fn readyz(State(state): State<AppState>) -> (StatusCode, Json<R
 pub(super) async fn metrics(
     State(state): State<AppState>,
     peer: ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     caller: Result<Caller, Problem>,
 ) -> Result<String, Problem> {
-    may_read_metrics(&peer, caller)?;
+    may_read_metrics(&peer, &headers, caller)?;
     Ok(state.inner.metrics.render())
 }

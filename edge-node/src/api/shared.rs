@@ -9,6 +9,7 @@ use sunakku_common::http::{Caller, Json, idempotency_key};
 use sunakku_common::ids::check_code;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
+use sunakku_common::trace;
 
 use crate::store::{Freshness, Operation};
 
@@ -33,6 +34,7 @@ pub(super) fn operation(
         actor: caller.0.sub.clone(),
         device: device(caller, headers)?,
         cause: cause::REQUEST.to_owned(),
+        trace: trace::current(),
     };
     Ok(Operation::new(idempotency_key(headers)?, by, request))
 }

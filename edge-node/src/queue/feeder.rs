@@ -146,6 +146,7 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
         return None;
     }
     let event = Event::decode(&entry.text).ok()?;
+    let trace = event.trace();
     let job = |order, release_at, lane| Job {
         order,
         epoch,
@@ -153,6 +154,7 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
         release_at,
         stations: Vec::new(),
         lane,
+        trace: trace.clone(),
     };
     // Who tries again has waited long enough.
     let again = |order: OrderId| job(order, event.at, Lane::High);

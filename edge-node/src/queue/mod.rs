@@ -56,6 +56,9 @@ pub(crate) struct Job {
     pub(crate) stations: Vec<String>,
     /// How it stands in line.
     pub(crate) lane: Lane,
+    /// The trace of the request that it came of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
 }
 
 /// The queue. Cheap to clone.

@@ -174,6 +174,7 @@ fn job_of(order: &OrderRecord, epoch: Epoch) -> Job {
             Lane::Normal => Lane::Normal,
             Lane::High | Lane::Later => Lane::High,
         },
+        trace: order.by.trace.clone(),
     }
 }
 
@@ -186,5 +187,6 @@ fn job_without_queue(order: OrderId) -> Job {
         release_at: DateTime::UNIX_EPOCH,
         stations: Vec::new(),
         lane: Lane::Normal,
+        trace: None,
     }
 }

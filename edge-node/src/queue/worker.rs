@@ -10,6 +10,7 @@ use chrono::Utc;
 use futures::{FutureExt as _, StreamExt as _};
 use sunakku_common::ids::OrderId;
 use sunakku_common::state::OrderState;
+use sunakku_common::trace;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -211,9 +212,14 @@ impl Queue {
         metrics::counter!(names::JOBS, "result" => result).increment(1);
     }
 
+    /// Does a job as part of its trace; see [`Queue::attempt`].
+    async fn perform(&self, job: &Job, again: bool) -> Result<Outcome, StoreError> {
+        trace::within(job.trace.clone(), self.attempt(job, again)).await
+    }
+
     /// Does a job. `again` when it may have been begun before: then it is counted how often it was
     /// without any outcome, because a job that kills its worker must not loop.
-    async fn perform(&self, job: &Job, again: bool) -> Result<Outcome, StoreError> {
+    async fn attempt(&self, job: &Job, again: bool) -> Result<Outcome, StoreError> {
         let begin_at = job.release_at - self.inner.kitchen.wait(&job.stations);
         if let Ok(rest) = (begin_at - Utc::now()).to_std() {
             return Ok(Outcome::NotYet(next_look(rest)));
@@ -233,6 +239,7 @@ impl Queue {
         let outcome = match routed.await.map_err(|_payload| "the worker panicked") {
             Ok(Ok(())) => {
                 self.inner.done_rate.note();
+                tracing::debug!(order = %job.order, "the job is done");
                 if self.inner.failing.settle(job.order) {
                     store.forget_attempts(&id).await?;
                 }

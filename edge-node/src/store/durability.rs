@@ -33,22 +33,28 @@ const NEEDED: &[(&str, &str)] = &[
 impl Store {
     /// Which settings of Redis are not safe; `None` when all are.
     pub async fn unsafe_settings(&self) -> Result<Option<Unsafe>, StoreError> {
-        let mut command = redis::cmd("CONFIG");
-        command.arg("GET");
-        for (name, _) in NEEDED {
-            command.arg(name);
-        }
-        let found: HashMap<String, String> = command.query_async(&mut self.connection()).await?;
-        let wrong = NEEDED
-            .iter()
-            .filter(|(name, value)| found.get(*name).map(String::as_str) != Some(*value));
-        let wrong: Vec<String> = wrong
-            .map(|(name, value)| format!("\"{name} {value}\""))
-            .collect();
-        Ok(if wrong.is_empty() {
-            None
-        } else {
-            Some(Unsafe(wrong))
-        })
+        let found = question().query_async(&mut self.connection()).await?;
+        Ok(judge(&found))
     }
+}
+
+/// Asks for the settings that matter.
+pub(super) fn question() -> redis::Cmd {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET");
+    for (name, _) in NEEDED {
+        command.arg(name);
+    }
+    command
+}
+
+/// Which of the settings that were found are not safe.
+pub(super) fn judge(found: &HashMap<String, String>) -> Option<Unsafe> {
+    let wrong = NEEDED
+        .iter()
+        .filter(|(name, value)| found.get(*name).map(String::as_str) != Some(*value));
+    let wrong: Vec<String> = wrong
+        .map(|(name, value)| format!("\"{name} {value}\""))
+        .collect();
+    (!wrong.is_empty()).then_some(Unsafe(wrong))
 }

@@ -21,6 +21,7 @@ mod orders;
 mod prints;
 mod record;
 mod scripts;
+mod server;
 mod site;
 mod slots;
 mod stock;
@@ -31,11 +32,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
+use redis::AsyncConnectionConfig;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Script};
 use sha2::{Digest as _, Sha256};
 use sunakku_common::event::{By, cause, timestamp};
 use sunakku_common::ids::{Epoch, SiteId};
+use sunakku_common::telemetry::note_answer;
 use tokio::time::Instant;
 
 pub use calls::Call;
@@ -52,6 +54,7 @@ pub use menu::{StoredMenu, StoredNext};
 pub use orders::{Close, NewOrder, OpenLimits, Placing, Step};
 pub use prints::{Beginning, Print};
 pub use record::{OrderRecord, TicketRecord};
+pub use server::{Look, ServerFacts, look};
 pub use site::Closed;
 pub use slots::{SlotClaim, Used};
 pub use stock::{StockMove, StockMoving, StockRow};
@@ -59,7 +62,7 @@ pub use tickets::{NewTicket, TicketMove};
 
 use keys::Keys;
 use life::Life;
-use scripts::Scripts;
+use scripts::{Script, Scripts};
 
 /// How long one command may take. A slow disk was seen to stall an fsync for over a second, so
 /// the client's default of half a second would make healthy writes ambiguous.
@@ -303,7 +306,10 @@ impl Store {
         call.arg(timestamp(self.now())).arg(&operation.fingerprint);
         call.arg(operation.life.as_secs()).arg(by).arg(args);
         call.arg(seen.epoch.to_string()).arg(seen.seq);
-        let mut rest: Vec<String> = call.invoke_async(&mut self.connection()).await?;
+        let started = Instant::now();
+        let answer = call.invoke_async(&mut self.connection()).await;
+        note_answer("redis", script.name, started.elapsed());
+        let mut rest: Vec<String> = answer?;
         let head = rest.pop().and_then(|head| head.parse().ok()).unwrap_or(0);
         if rest.is_empty() {
             return Err(StoreError::Unreadable("an empty answer".to_owned()));

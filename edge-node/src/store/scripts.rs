@@ -1,6 +1,18 @@
 //! The scripts, each with the shared part in front and the log's head behind its answer.
 
-use redis::Script;
+use redis::ScriptInvocation;
+
+/// A script with its name, under which its time is counted.
+pub(crate) struct Script {
+    pub(crate) name: &'static str,
+    script: redis::Script,
+}
+
+impl Script {
+    pub(crate) fn prepare_invoke(&self) -> ScriptInvocation<'_> {
+        self.script.prepare_invoke()
+    }
+}
 
 /// One script per change of facts; see the header of each file for keys, arguments, answers.
 pub(crate) struct Scripts {
@@ -34,12 +46,15 @@ pub(crate) struct Scripts {
 
 macro_rules! script {
     ($name:literal) => {
-        Script::new(concat!(
-            include_str!("scripts/lib.lua"),
-            "\nlocal function step()\n",
-            include_str!(concat!("scripts/", $name, ".lua")),
-            "\nend\nreturn with_head(step())\n"
-        ))
+        Script {
+            name: $name,
+            script: redis::Script::new(concat!(
+                include_str!("scripts/lib.lua"),
+                "\nlocal function step()\n",
+                include_str!(concat!("scripts/", $name, ".lua")),
+                "\nend\nreturn with_head(step())\n"
+            )),
+        }
     };
 }
 

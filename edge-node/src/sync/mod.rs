@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, Request};
+use async_nats::{Client, Message, Request};
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sunakku_common::chain::Chain;
 use sunakku_common::ids::Epoch;
 use sunakku_common::subjects;
-use sunakku_common::sync::{Answer, Batch, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Sender};
+use sunakku_common::sync::{Answer, Batch, HUB_TIME, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, Sender};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -194,10 +194,14 @@ impl Replicator {
         let request = Request::new()
             .payload(payload.into())
             .timeout(Some(ANSWER_TIMEOUT));
+        let sent_at = Instant::now();
         let sent = self
             .client
             .send_request(self.subject.clone(), request)
             .await;
+        if let Ok(message) = &sent {
+            note_skew(message, sent_at.elapsed());
+        }
         let (result, answer) = match sent {
             Ok(message) => match serde_json::from_slice(&message.payload) {
                 Ok(answer) => ("acked", Ok(answer)),
@@ -304,6 +308,17 @@ impl Replicator {
         });
         metrics::gauge!(names::HUB_CONNECTED).set(f64::from(u8::from(connected)));
         metrics::gauge!(names::HUB_CONFIRMED_SEQUENCE).set(at.seq as f64);
+    }
+}
+
+/// Notes how far our clock is ahead of the hub's, which wrote its time into the answer; half of
+/// the way there and back has gone by since.
+fn note_skew(answer: &Message, round_trip: Duration) {
+    let told = answer.headers.as_ref().and_then(|all| all.get(HUB_TIME));
+    let told: Option<i64> = told.and_then(|time| time.as_str().parse().ok());
+    if let Some(told) = told {
+        let ahead = (Utc::now().timestamp_millis() - told) as f64 / 1_000.0;
+        metrics::gauge!(names::CLOCK_SKEW).set(ahead - round_trip.as_secs_f64() / 2.0);
     }
 }
 

@@ -24,6 +24,7 @@ mod live;
 mod lost_data;
 mod memory;
 mod menu;
+mod metrics;
 mod movements;
 mod orders;
 mod pages;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Serialize;
 use sunakku_common::http::{Caller, Json, may_read_metrics};
 use sunakku_common::problem::Problem;
@@ -50,9 +50,10 @@ pub(super) async fn ready(State(hub): State<Hub>) -> (StatusCode, Json<Readiness
 pub(super) async fn metrics(
     State(hub): State<Hub>,
     peer: ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     caller: Result<Caller, Problem>,
 ) -> Answer<([(HeaderName, &'static str); 1], String)> {
-    may_read_metrics(&peer, caller)?;
+    may_read_metrics(&peer, &headers, caller)?;
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], hub.recorder.render()))
 }

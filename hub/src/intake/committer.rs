@@ -6,6 +6,7 @@ use async_nats::Client;
 use chrono::Utc;
 use metrics::{counter, gauge, histogram};
 use sqlx::PgPool;
+use sunakku_common::event::Event;
 use sunakku_common::sync::{Answer, CONFLICT};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
@@ -100,7 +101,10 @@ impl Committer {
     }
 
     async fn commit(&self, requests: &[Request], way: Way) -> Result<Vec<Outcome>, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
+        let started = Instant::now();
+        let connection = self.pool.acquire().await;
+        histogram!(names::POOL_WAIT).record(started.elapsed().as_secs_f64());
+        let mut connection = connection?;
         match timeout(self.limit, commit(&mut connection, requests, way)).await {
             Ok(done) => done,
             Err(_) => Err(give_up(connection)),
@@ -110,6 +114,27 @@ impl Committer {
 
 fn busy() -> Outcome {
     Outcome::of(refusal("busy", "the database cannot be used just now"))
+}
+
+/// Tells of each event with the trace of the request that it came of, for who follows one order.
+fn log_events(request: &Request) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let site = request.site.as_str();
+    for text in &request.batch.events {
+        if let Ok(event) = Event::decode(text.get()) {
+            let trace = event.trace().unwrap_or_default();
+            let Event { seq, kind, .. } = event;
+            tracing::debug!(
+                site.id = site,
+                seq,
+                kind,
+                trace_id = trace,
+                "an event is committed"
+            );
+        }
+    }
 }
 
 fn record(request: &Request, outcome: &Outcome) {
@@ -128,6 +153,7 @@ fn record(request: &Request, outcome: &Outcome) {
     counter!(names::INGEST_BATCHES, "result" => result).increment(1);
     match &outcome.answer {
         Answer::Committed { .. } => {
+            log_events(request);
             count("applied", outcome.applied);
             count("duplicate", outcome.duplicates);
             count("parked", outcome.parked);

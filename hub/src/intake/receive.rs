@@ -8,12 +8,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use async_nats::{Client, Message, Subject};
+use async_nats::{Client, HeaderMap, Message, Subject};
+use chrono::Utc;
 use futures::StreamExt as _;
 use metrics::counter;
 use sunakku_common::ids::SiteId;
 use sunakku_common::subjects;
-use sunakku_common::sync::{Answer, Batch, MAX_BATCH_EVENTS};
+use sunakku_common::sync::{Answer, Batch, HUB_TIME, MAX_BATCH_EVENTS};
 use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -137,7 +138,13 @@ pub(super) async fn answer(client: &Client, reply: Subject, answer: &Answer) {
         counter!(INGEST_REFUSED, "reason" => refused.clone()).increment(1);
     }
     let sent = match serde_json::to_vec(answer) {
-        Ok(payload) => client.publish(reply, payload.into()).await.err(),
+        Ok(payload) => {
+            let mut headers = HeaderMap::new();
+            headers.insert(HUB_TIME, Utc::now().timestamp_millis().to_string());
+            let payload = payload.into();
+            let sent = client.publish_with_headers(reply, headers, payload);
+            sent.await.err()
+        }
         Err(error) => return tracing::error!(%error, "an answer could not be written"),
     };
     if let Some(error) = sent {

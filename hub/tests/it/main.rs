@@ -10,6 +10,7 @@ mod menus_files;
 mod menus_history;
 mod menus_rollout;
 mod menus_versions;
+mod metrics;
 mod operation;
 mod outages;
 mod projection;

@@ -60,7 +60,10 @@ async fn metrics_are_there_before_the_first_event() -> Result<()> {
         ("sunakku_ingest_gap_events{site=\"s1\"}", 0.0),
         ("sunakku_dependency_up{dependency=\"postgres\"}", 1.0),
         ("sunakku_dependency_up{dependency=\"nats\"}", 1.0),
-        ("sunakku_build_info{version=\"0.1.0\"}", 1.0),
+        (
+            "sunakku_build_info{component=\"hub\",version=\"0.1.0\"}",
+            1.0,
+        ),
     ] {
         // Sites are read from the store a moment after the start.
         wait_for(metric, LIMIT, async || {

@@ -2,6 +2,7 @@
 //! for `cargo demo` and for tests.
 
 mod client;
+pub mod exposition;
 mod hub;
 mod people;
 mod program;

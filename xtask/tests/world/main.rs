@@ -16,6 +16,8 @@ mod lies;
 mod line;
 mod load;
 mod menu_times;
+mod observed;
+mod operated;
 mod proof;
 mod relapse;
 mod scene;

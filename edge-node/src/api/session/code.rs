@@ -12,6 +12,7 @@ use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::ids::check_code;
 use sunakku_common::problem::Problem;
+use sunakku_common::telemetry::count_sign_in;
 
 use super::cookie::{check_screen, signed_in};
 use crate::state::AppState;
@@ -115,6 +116,7 @@ pub(in crate::api) async fn redeem(
     let Json(Redeem { code, screen }) = body?;
     check_screen(&screen)?;
     let grant = state.inner.store.take_code(&plain(&code)).await?;
+    count_sign_in("code", grant.is_some());
     let Some(Grant { name, role }) = grant else {
         tracing::info!(screen, "a sign-in code was refused");
         return Err(Problem::new(

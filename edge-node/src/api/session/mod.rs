@@ -9,6 +9,7 @@ use sunakku_common::claims::{Distrust, site_audience};
 use sunakku_common::http::{Json, Session, SignIn};
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
+use sunakku_common::telemetry::count_sign_in;
 
 use crate::state::AppState;
 
@@ -40,6 +41,7 @@ pub(super) async fn sign_in(
         .await
         .map_err(|_| Problem::internal())?;
     let fits = tokio::task::spawn_blocking(move || password::verify(&password, &hash)).await;
+    count_sign_in("password", known.is_some() && matches!(fits, Ok(true)));
     let (Some(known), Ok(true)) = (known, fits) else {
         tracing::info!(user, "sign-in refused");
         return Err(wrong());

@@ -173,15 +173,15 @@ impl Hub {
         serde_json::from_str(&text).with_context(|| format!("{path} answered {text}"))
     }
 
+    /// What it exports to Prometheus.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let answer = self.client.get(self.url("/metrics")).send().await?;
+        Ok(answer.text().await?)
+    }
+
     /// The value of a metric with these labels, as Prometheus would read it.
     pub(crate) async fn metric(&self, line: &str) -> Result<f64> {
-        let text = self
-            .client
-            .get(self.url("/metrics"))
-            .send()
-            .await?
-            .text()
-            .await?;
+        let text = self.metrics().await?;
         let found = text
             .lines()
             .find_map(|have| have.strip_prefix(line)?.strip_prefix(' '));
