@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::door::Door;
 use crate::downline::{Downline, Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
@@ -103,6 +104,10 @@ impl App {
             screens: Screens::new(
                 config.http.max_websockets,
                 config.http.max_websockets_per_caller,
+            ),
+            door: Door::new(
+                config.screens.guests_per_minute,
+                config.screens.guests_per_minute_of_address,
             ),
             metrics,
             stop: CancellationToken::new(),

@@ -5,6 +5,7 @@ mod api;
 mod app;
 mod backoff;
 pub mod config;
+mod door;
 mod downline;
 mod kitchen;
 mod log;
