@@ -26,6 +26,8 @@ text_enum!(
         Kitchen = "kitchen",
         /// A touch kiosk: the menu, and orders of its own guests.
         Kiosk = "kiosk",
+        /// A guest's own phone: the menu, and its own orders.
+        Guest = "guest",
         /// Metrics alone.
         Sre = "sre",
     }

@@ -89,6 +89,16 @@ pub fn token<'a>(
     }
 }
 
+/// The screen that a page of this host wants to be signed in as; `None` for a program, which gets
+/// no cookie. 403 for another site's page.
+pub fn wanted_screen(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let screen = headers.get(SCREEN);
+    if !is_same_origin(headers).unwrap_or(screen.is_none()) {
+        return Err(cross_origin());
+    }
+    Ok(screen.map(|name| name.to_str().unwrap_or_default()))
+}
+
 /// Whether the page that calls came from the host that it calls; `None` when it does not say.
 fn is_same_origin(headers: &HeaderMap) -> Option<bool> {
     let origin = headers.get(header::ORIGIN)?.to_str().unwrap_or_default();
@@ -180,6 +190,26 @@ mod tests {
         assert_eq!(open(Some("http://edge:8080")), Ok(Some("one".into())));
         assert_eq!(open(Some("http://evil.example")), Err(403));
         assert_eq!(open(None), Err(403));
+    }
+
+    #[test]
+    fn only_a_page_of_this_host_asks_for_a_cookie() {
+        let wanted = |pairs: &[(&'static str, &str)]| {
+            let headers = headers(&[&[("host", "edge:8080")], pairs].concat());
+            let screen = wanted_screen(&headers).map(|name| name.map(str::to_owned));
+            screen.map_err(|problem| problem.status)
+        };
+        let (kiosk, ours) = (
+            ("x-sunakku-screen", "kiosk"),
+            ("origin", "http://edge:8080"),
+        );
+        let foreign = ("origin", "http://evil.example");
+        assert_eq!(wanted(&[kiosk, ours]), Ok(Some("kiosk".into())));
+        assert_eq!(wanted(&[]), Ok(None));
+        assert_eq!(wanted(&[ours]), Ok(None));
+        for refused in [&[kiosk][..], &[kiosk, foreign], &[foreign]] {
+            assert_eq!(wanted(refused), Err(403), "{refused:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::door::Door;
 use crate::downline::{Downline, Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
@@ -114,6 +115,10 @@ impl App {
             screens: Screens::new(
                 config.http.max_websockets,
                 config.http.max_websockets_per_caller,
+            ),
+            door: Door::new(
+                config.screens.guests_per_minute,
+                config.screens.guests_per_minute_of_address,
             ),
             metrics,
             stop: CancellationToken::new(),

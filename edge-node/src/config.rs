@@ -121,6 +121,10 @@ pub struct Screens {
     pub late_seconds: u32,
     pub idle_seconds: u32,
     pub pay_at_pickup: bool,
+    pub guests: bool,
+    pub guest_seconds: i64,
+    pub guests_per_minute: u32,
+    pub guests_per_minute_of_address: u32,
 }
 
 /// A station of the kitchen; see `config.default.toml`.
@@ -239,6 +243,13 @@ impl Config {
         ensure!(
             config.screens.idle_seconds > 0,
             "screens.idle_seconds must be positive"
+        );
+        ensure!(
+            config.screens.guest_seconds > 0
+                && config.screens.guests_per_minute > 0
+                && config.screens.guests_per_minute_of_address > 0,
+            "screens.guest_seconds and screens.guests_per_minute… must be positive; \
+             screens.guests = false lets no guests in"
         );
         ensure!(
             config.log.budget_bytes >= 1_000_000,

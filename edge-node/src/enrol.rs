@@ -24,7 +24,12 @@ pub struct EnrolArgs {
     #[arg(long)]
     hub: String,
     /// The token that an admin made for the site (`POST /v1/sites/{id}/enrolment`).
-    #[arg(long, env = "SUNAKKU_ENROL_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SUNAKKU_ENROL_TOKEN",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     token: String,
     /// Where everything is written: `edge.toml`, `site.creds`, and `enrolled.conf` for nats-server.
     #[arg(long, default_value = ".")]
@@ -178,6 +183,21 @@ mod tests {
             "stock": [{"sku": "cake", "on_hand": 3, "suspended": false}],
         });
         serde_json::from_value(answer).expect("an answer")
+    }
+
+    #[test]
+    fn a_token_may_begin_with_a_hyphen() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            args: EnrolArgs,
+        }
+        let words = ["enrol", "--hub", "https://hub", "--token", "-Zq_-"];
+        let program = <Program as clap::Parser>::try_parse_from(words);
+        assert_eq!(
+            program.map(|program| program.args.token).ok().as_deref(),
+            Some("-Zq_-")
+        );
     }
 
     #[test]

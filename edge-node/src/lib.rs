@@ -7,6 +7,7 @@ mod backoff;
 pub mod config;
 mod credentials;
 pub mod doctor;
+mod door;
 mod downline;
 pub mod enrol;
 mod facts;

@@ -8,6 +8,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
 
+/// Connected pages of one guest's phone at most.
+const MAX_PER_GUEST: usize = 8;
+
 /// A screen that follows the site live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Connected {
@@ -66,8 +69,18 @@ impl Screens {
             if rows.by_id.len() >= self.max {
                 return Err(Full::All);
             }
+            let of_guests = rows.by_id.values().filter(|row| row.role == Role::Guest);
+            let is_guest = screen.role == Role::Guest;
+            // Anyone can be a guest, as often as he likes; the site's own screens always find a place.
+            if is_guest && of_guests.count() >= self.max / 2 {
+                return Err(Full::All);
+            }
+            let most = match is_guest {
+                true => MAX_PER_GUEST.min(self.max_per_caller),
+                false => self.max_per_caller,
+            };
             let of_caller = rows.by_id.values().filter(|row| row.name == screen.name);
-            if of_caller.count() >= self.max_per_caller {
+            if of_caller.count() >= most {
                 return Err(Full::Caller);
             }
             rows.last += 1;
@@ -127,6 +140,26 @@ mod tests {
         assert_eq!(names(), ["two"]);
         drop(two);
         assert!(names().is_empty());
+    }
+
+    #[test]
+    fn guests_leave_half_of_the_places_to_the_site() {
+        let screens = Screens::new(40, 40);
+        let enter = |name: &str, role| {
+            let screen = screen(name);
+            screens.enter(Connected { role, ..screen })
+        };
+        let ann: Vec<_> = (0..9).map(|_| enter("ann", Role::Guest)).collect();
+        let refused: Vec<Option<Full>> =
+            ann.iter().map(|one| one.as_ref().err().copied()).collect();
+        assert_eq!(refused.iter().filter(|one| one.is_none()).count(), 8);
+        assert_eq!(refused[8], Some(Full::Caller));
+        let others: Vec<_> = (0..13)
+            .map(|n| enter(&format!("g{n}"), Role::Guest))
+            .collect();
+        assert_eq!(others.iter().filter(|one| one.is_ok()).count(), 12);
+        assert_eq!(others[12].as_ref().err(), Some(&Full::All));
+        assert!(enter("kiosk", Role::Kiosk).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::door::Door;
 use crate::downline::{Menus, SiteState};
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     /// Password checks at one time: each takes 19 MiB and a core.
     pub(crate) password_checks: Semaphore,
     pub(crate) screens: Screens,
+    /// Through which guests' phones come in.
+    pub(crate) door: Door,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,

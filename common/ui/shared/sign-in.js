@@ -1,5 +1,5 @@
 // How a screen signs in: by a code in the page's fragment that works once, by typing one, or by name and
-// password. What it gets is a cookie that no script can read.
+// password. A guest's own phone, whose fragment is `guest`, comes in without any of them. What it gets is a cookie that no script can read.
 import { act, call, caller, Lost, pause, slug } from './api.js';
 import { kept } from './store.js';
 import { effect, html, Icon, Logo, signal, useState } from './ui.js';
@@ -20,6 +20,7 @@ learn({
     'sign-in.lost': 'No answer. Try again in a moment.',
     'sign-in.role': 'That sign-in may not use this screen.',
     'sign-in.waiting': 'Connecting',
+    'sign-in.guests-off': 'Ordering by phone is switched off here. Please order at a kiosk or at the counter.',
   },
   ja: {
     'sign-in.title': 'この画面にサインイン',
@@ -35,6 +36,7 @@ learn({
     'sign-in.lost': '応答がありません。しばらくしてからお試しください。',
     'sign-in.role': 'このサインインではこの画面を使えません。',
     'sign-in.waiting': '接続しています',
+    'sign-in.guests-off': 'ただいまスマートフォンからのご注文は受け付けていません。店内の端末かカウンターでご注文ください。',
   },
 });
 
@@ -44,7 +46,7 @@ learn({
  * @property {string} role
  * @property {number} expires_in
  * @property {{id: string, name: string, time_zone: string}} site
- * @property {{soon_late_seconds: number, late_seconds: number, idle_seconds: number, pay_at_pickup: boolean}} screens
+ * @property {{soon_late_seconds: number, late_seconds: number, idle_seconds: number, pay_at_pickup: boolean, guests: boolean}} screens
  */
 
 /** Longest time between two renewals, milliseconds. */
@@ -57,21 +59,46 @@ const trouble = signal('');
 /** Roles that the page is for. */
 let roles = /** @type {string[]} */ ([]);
 let renewal = 0;
+/** Whether the page is opened as a guest's own. */
+let byGuest = false;
 
 /**
  * Finds out who is signed in, by the code in the fragment if there is one.
- * @param {{screen: string, roles: string[]}} page
+ * @param {{screen: string, roles: string[]}} page the role `guest` for one that guests open on their phones
  */
 export async function begin(page) {
   caller.screen = page.screen;
   roles = page.roles;
   nameDevice(page.screen);
-  const code = new URLSearchParams(location.hash.slice(1)).get('code');
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  byGuest = roles.includes('guest') && fragment.has('guest');
+  const code = fragment.get('code');
   if (code) {
     history.replaceState(null, '', location.pathname + location.search);
     await redeem(code);
   }
   await look();
+  if (byGuest && !session.value) await enter();
+}
+
+/** Comes in as a guest; asks until there is an answer. */
+async function enter() {
+  session.value = undefined;
+  for (let wait = 1; ; ) {
+    try {
+      const answer = await call('POST', '/v1/session/guest');
+      if (answer.status === 200 || answer.status === 403) {
+        trouble.value = answer.status === 200 ? '' : `sign-in.${slug(answer)}`;
+        if (answer.status === 200) await look();
+        else session.value = null;
+        return;
+      }
+      wait = Number(answer.headers.get('retry-after')) || 1;
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+    }
+    await pause(wait * 1_000);
+  }
 }
 
 /** What this screen is called: by its code, or else by a name of its own until it gets one. @type {{value: string}} */
@@ -84,9 +111,10 @@ function nameDevice(screen) {
   effect(() => { caller.device = device.value; });
 }
 
-/** Nobody is signed in any more. */
+/** Nobody is signed in any more; a guest who comes back comes in again. */
 export function signedOut() {
-  session.value = null;
+  if (byGuest) enter();
+  else session.value = null;
 }
 
 /** Asks who is signed in until there is an answer. */

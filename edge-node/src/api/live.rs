@@ -13,19 +13,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sunakku_common::claims::Role;
 use sunakku_common::cookie;
-use sunakku_common::event::{is_low, timestamp};
+use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Query};
 use sunakku_common::ids::Epoch;
-use sunakku_common::pricing::StockLevel;
 use sunakku_common::problem::Problem;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::shared::SITE;
-use crate::log::{Frame, LiveEvent, Position, Told, Topic, frame};
+use super::shared::{ORDERING, SITE, STAFF};
+use crate::log::{Frame, LiveEvent, OwnOrders, Position, Told, Topic, frame};
 use crate::metrics as names;
 use crate::screens::{Connected, Full};
 use crate::state::AppState;
-use crate::store::{Call, OrderFilter, StoreError, TicketFilter};
+use crate::store::StoreError;
 
 /// How often a screen hears that it is live.
 const BEAT: Duration = Duration::from_secs(2);
@@ -33,10 +32,10 @@ const BEAT: Duration = Duration::from_secs(2);
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries of the log that one step of catching up reads.
 const CATCH_UP: usize = 500;
+/// What a guest's phone can follow: the menu, stock, and its own orders.
+const OF_GUESTS: [Topic; 3] = [Topic::Stock, Topic::Orders, Topic::Menu];
 /// A screen sends nothing but pongs.
 const MAX_MESSAGE: usize = 4_096;
-/// Orders or tickets read at a time for a snapshot.
-const PART: usize = 200;
 
 /// What a screen asks for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -58,6 +57,8 @@ pub(super) struct Wanted {
 /// event have its sequence and come together; a beat tells the last sequence of which all was
 /// sent. The token comes as `Authorization: Bearer`, or as subprotocols
 /// `sunakku.v1, bearer.<token>`; a page with a cookie names its screen: `sunakku.v1, screen.kitchen`.
+///
+/// A guest's phone follows `stock`, `menu` and its own `orders`, and gets a snapshot whatever `from` says.
 #[utoipa::path(
     get, path = "/v1/live", tag = "live", params(Wanted),
     responses(
@@ -73,11 +74,15 @@ pub(super) async fn live(
     Query(wanted): Query<Wanted>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(SITE)?;
+    caller.require(ORDERING)?;
     let topics = topics(&wanted.topics)?;
-    if topics.contains(&Topic::Tickets) && caller.0.role == Role::Kiosk {
-        caller.require(super::shared::STAFF)?;
+    if topics.contains(&Topic::Tickets) {
+        caller.require(STAFF)?;
     }
+    if topics.iter().any(|topic| !OF_GUESTS.contains(topic)) {
+        caller.require(SITE)?;
+    }
+    let own = (caller.0.role == Role::Guest).then(|| OwnOrders::of(caller.0.sub.clone()));
     let upgrade = upgrade
         .map_err(|rejection| Problem::bad_request("websocket-expected", rejection.body_text()))?;
     let token = state.inner.tasks.token();
@@ -102,6 +107,7 @@ pub(super) async fn live(
                 state,
                 socket,
                 topics,
+                own,
                 told: Position {
                     epoch: Epoch(uuid::Uuid::nil()),
                     seq: 0,
@@ -144,6 +150,8 @@ struct Screen {
     state: AppState,
     socket: WebSocket,
     topics: Vec<Topic>,
+    /// A guest's orders, who is told of no others.
+    own: Option<OwnOrders>,
     /// Everything up to here was sent.
     told: Position,
 }
@@ -195,7 +203,10 @@ impl Screen {
         // Subscribed before anything is read, so that nothing falls in between.
         let mut events = self.state.inner.live.subscribe();
         match wanted.from {
-            Some(seq) if self.reaches_back(seq, wanted.epoch).await? => self.catch_up().await?,
+            // Which orders are a guest's own is known from the snapshot on.
+            Some(seq) if self.own.is_none() && self.reaches_back(seq, wanted.epoch).await? => {
+                self.catch_up().await?
+            }
             _ => self.snapshot().await?,
         }
         let mut beat = tokio::time::interval(BEAT);
@@ -269,10 +280,12 @@ impl Screen {
     }
 
     async fn send_frames(&mut self, frames: &[Frame]) -> Result<(), End> {
-        for frame in frames
-            .iter()
-            .filter(|frame| self.topics.contains(&frame.topic))
-        {
+        for frame in frames {
+            let own = self.own.as_mut();
+            let own = own.is_none_or(|own| own.admits(frame));
+            if !own || !self.topics.contains(&frame.topic) {
+                continue;
+            }
             let text = text(frame.json.clone());
             let feed = tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(text)).await;
             feed.map_err(|_| End::Slow)?.map_err(|_| End::Gone)?;
@@ -304,7 +317,7 @@ impl Screen {
         self.told = self.state.inner.live.position();
         let mut data = Map::from_iter([("epoch".to_owned(), json!(self.told.epoch))]);
         for topic in self.topics.clone() {
-            let (name, value) = self.state.snapshot_of(topic).await?;
+            let (name, value) = self.state.snapshot_of(topic, self.own.as_mut()).await?;
             data.insert(name.to_owned(), value);
         }
         let now = timestamp(self.state.inner.store.now());
@@ -316,68 +329,4 @@ impl Screen {
 fn text(json: Bytes) -> Message {
     // Frames are JSON, which is UTF-8; an empty one would only be passed over.
     Message::Text(Utf8Bytes::try_from(json).unwrap_or_default())
-}
-
-impl AppState {
-    async fn snapshot_of(&self, topic: Topic) -> Result<(&'static str, Value), StoreError> {
-        let shared = &self.inner;
-        Ok(match topic {
-            Topic::Stock => {
-                let marks = shared.store.low_marks().await?;
-                let row = |(sku, level): (&String, &StockLevel)| {
-                    let low_mark = marks.get(sku).copied();
-                    json!({
-                        "sku": sku, "on_hand": level.on_hand, "suspended": level.suspended,
-                        "low_mark": low_mark, "low": is_low(level.on_hand, low_mark),
-                    })
-                };
-                let levels = shared.store.stock().await?;
-                ("stock", levels.iter().map(row).collect())
-            }
-            Topic::Orders => {
-                let (mut rows, mut after) = (Vec::new(), Some(0));
-                while let Some(place) = after {
-                    let part = shared.store.orders(OrderFilter::Open, place, PART).await?;
-                    after = part.1;
-                    for order in part.0 {
-                        let mut row = serde_json::to_value(&order.details)?;
-                        row["number"] = json!(order.number);
-                        row["state"] = json!(order.state);
-                        rows.push(row);
-                    }
-                }
-                ("orders", Value::Array(rows))
-            }
-            Topic::Tickets => {
-                let (mut rows, mut after) = (Vec::new(), Some(0));
-                let open = TicketFilter::default();
-                while let Some(place) = after {
-                    let part = shared.store.tickets(&open, place, PART).await?;
-                    after = part.1;
-                    for ticket in part.0 {
-                        let mut row = serde_json::to_value(&ticket.details)?;
-                        row["state"] = json!(ticket.state);
-                        row["done_lines"] = json!(ticket.done_lines);
-                        row["cooking_at"] = json!(ticket.cooking_at);
-                        row["done_at"] = json!(ticket.done_at);
-                        row["acknowledged_at"] = json!(ticket.acknowledged_at);
-                        row["needs_confirmation"] = json!(ticket.needs_confirmation);
-                        row["reason"] = json!(ticket.reason);
-                        rows.push(row);
-                    }
-                }
-                ("tickets", Value::Array(rows))
-            }
-            Topic::Menu => (
-                "menu",
-                json!({ "version": shared.menus.current().menu.version }),
-            ),
-            Topic::Calls => {
-                let calls = shared.store.calls().await?;
-                let row = |call: &Call| json!({ "device": call.device, "since": call.since });
-                ("calls", calls.iter().map(row).collect())
-            }
-            Topic::Sync => ("sync", serde_json::to_value(self.sync_answer().await?)?),
-        })
-    }
 }

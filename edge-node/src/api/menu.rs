@@ -7,7 +7,7 @@ use sunakku_common::http::{Caller, languages};
 use sunakku_common::local_time::local;
 use sunakku_common::problem::Problem;
 
-use super::shared::{SITE, no_menu};
+use super::shared::{ORDERING, no_menu};
 use crate::menu::{MenuAnswer, Rendered};
 use crate::state::AppState;
 
@@ -25,7 +25,7 @@ pub(super) async fn menu(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(SITE)?;
+    caller.require(ORDERING)?;
     let shared = &state.inner;
     let menu = shared.menus.current();
     if menu.is_none() {

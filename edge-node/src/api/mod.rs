@@ -14,6 +14,7 @@ mod queue;
 mod session;
 mod shared;
 mod site;
+mod snapshot;
 mod stock;
 mod sync;
 mod tickets;
@@ -63,11 +64,12 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(ui::ops))
         .routes(routes!(session::sign_in, session::cookie::who))
         .routes(routes!(session::code::redeem))
+        .routes(routes!(session::guest::enter))
         .routes(routes!(session::cookie::set, session::cookie::clear))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        // For kiosks, and staff.
+        // For guests' phones, kiosks, and staff; `shared.rs` has who may what.
         .routes(routes!(menu::menu))
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::get))

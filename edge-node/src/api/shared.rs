@@ -20,6 +20,14 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub(super) const STAFF: &[Role] = &[Role::Kitchen, Role::Manager];
 /// Everyone and everything at the site.
 pub(super) const SITE: &[Role] = &[Role::Kiosk, Role::Kitchen, Role::Manager];
+/// The same, and guests' own phones.
+pub(super) const ORDERING: &[Role] = &[Role::Guest, Role::Kiosk, Role::Kitchen, Role::Manager];
+
+/// Whether it is a guest who calls, at a kiosk or by his own phone: of orders he sees what was
+/// placed there.
+pub(super) fn is_guest(caller: &Caller) -> bool {
+    matches!(caller.0.role, Role::Kiosk | Role::Guest)
+}
 
 /// Where a shared screen says which one it is.
 const DEVICE: &str = "x-device";
@@ -39,9 +47,9 @@ pub(super) fn operation(
     Ok(Operation::new(idempotency_key(headers)?, by, request))
 }
 
-/// A kiosk is its own device; a screen that several people use tells its name.
+/// A kiosk or phone is its own device; a screen that several people use tells its name.
 pub(super) fn device(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    if caller.0.role == Role::Kiosk {
+    if is_guest(caller) {
         return Ok(Some(caller.0.sub.clone()));
     }
     let Some(value) = headers.get(DEVICE) else {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sunakku_common::event::{
     Event, OrderMoved, OrderPlaced, StaffCall, StockChange, TicketCreated, TicketMoved, kind,
 };
-use sunakku_common::ids::Epoch;
+use sunakku_common::ids::{Epoch, OrderId};
 use sunakku_common::pricing::StockLevel;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,8 @@ impl Topic {
 pub(crate) struct Frame {
     pub(crate) topic: Topic,
     pub(crate) json: Bytes,
+    /// For frames of orders: which one, and who placed it where the event tells.
+    pub(crate) order: Option<(OrderId, Option<String>)>,
 }
 
 /// The frames of one event.
@@ -254,9 +256,11 @@ impl Told {
     fn of(event: &Event) -> Result<Self, serde_json::Error> {
         let mut told = Self::default();
         let at = sunakku_common::event::timestamp(event.at);
+        let mut order = None;
         let mut add = |topic, kind, data: Value| {
             told.frames.push(Frame {
                 topic,
+                order: None,
                 json: frame(kind, event.seq, &at, &data),
             });
         };
@@ -266,11 +270,13 @@ impl Told {
                 let mut data = serde_json::to_value(&placed.details)?;
                 data["number"] = json!(placed.number);
                 data["state"] = json!("placed");
+                order = Some((placed.order, Some(placed.by.actor)));
                 add(Topic::Orders, "order", data);
             }
             moved if kind::ORDER_MOVES.contains(&moved) => {
                 let moved: OrderMoved = event.body()?;
                 let (id, number, state) = (moved.order, moved.number, moved.state);
+                order = Some((id, None));
                 let data = json!({
                     "id": id, "number": number, "state": state, "reason": moved.reason,
                 });
@@ -321,6 +327,11 @@ impl Told {
             add(Topic::Stock, "stock", data);
         }
         told.stock = stock;
+        for frame in &mut told.frames {
+            if frame.topic == Topic::Orders {
+                frame.order.clone_from(&order);
+            }
+        }
         Ok(told)
     }
 }

@@ -28,8 +28,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How often workers without a job look whether nats-server is there; its consumers would only
 /// tell after some missed heartbeats.
 const LOOK_UP: Duration = Duration::from_millis(200);
-/// How long others wait for urgent jobs that are on their way.
-const URGENT_WAIT: Duration = Duration::from_secs(2);
+/// How long others wait for urgent jobs that nats-server has said it has; longer than it was seen to take
+/// for one on a machine with a slow disk and much else to do.
+const URGENT_WAIT: Duration = Duration::from_secs(10);
 /// Jobs that are fetched ahead, by lane.
 const AHEAD: usize = 16;
 /// The longest time for which one delayed delivery is asked; longer ones are asked for again.

@@ -1,5 +1,6 @@
 // Every test in one run, on one site: to start a site takes longer than most tests.
 import './kiosk.test.mjs';
 import './guest.test.mjs';
+import './phone.test.mjs';
 import './staff.test.mjs';
 import './ops.test.mjs';

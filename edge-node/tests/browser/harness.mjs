@@ -136,8 +136,15 @@ export class Demo {
     return (await this.api('GET', '/v1/orders?state=all&limit=200')).items;
   }
 
-  /** A page of the site, signed in by a code as `role`. What its console complains of, and every request that leaves the site, stand in its `complaints`. */
-  async page(path, role, { width = 1920, height = 1080, ...more } = {}) {
+  /** A page of the site, signed in by a code as `role`. */
+  async page(path, role, options) {
+    const name = `${path.slice(1) || 'kiosk'}-${Math.random().toString(36).slice(2, 8)}`;
+    const page = await this.open(`${path}#code=${await this.code(role, name)}`, options);
+    return Object.assign(page, { device: name });
+  }
+
+  /** A page as anybody opens it. What its console complains of, and every request that leaves the site, stand in its `complaints`. */
+  async open(path, { width = 1920, height = 1080, ...more } = {}) {
     const context = await this.browser.newContext({ viewport: { width, height }, ...more });
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT);
@@ -155,9 +162,8 @@ export class Demo {
       // That the edge is away is part of some tests, and a refusal is an answer.
       if (message.type() === 'error' && !/net::|WebSocket|status of (4|5)\d\d/.test(text)) page.complaints.push(text);
     });
-    const name = `${path.slice(1) || 'kiosk'}-${Math.random().toString(36).slice(2, 8)}`;
-    await page.goto(`${this.site.url}${path}#code=${await this.code(role, name)}`);
-    return Object.assign(page, { device: name });
+    await page.goto(this.site.url + path);
+    return page;
   }
 }
 

@@ -25,14 +25,26 @@ const KIOSK: [(&str, &str); 13] = [
     ("get", "/v1/site"),
     ("post", "/v1/calls"),
 ];
+/// What a guest's own phone may do.
+const GUEST: [(&str, &str); 8] = [
+    ("get", "/v1/session"),
+    ("post", "/v1/session/cookie"),
+    ("delete", "/v1/session/cookie"),
+    ("get", "/v1/menu"),
+    ("post", "/v1/orders"),
+    ("get", "/v1/orders/{id}"),
+    ("post", "/v1/orders/{id}/cancel"),
+    ("get", "/v1/live"),
+];
 /// Open on this machine without a token.
-const OPEN: [(&str, &str); 9] = [
+const OPEN: [(&str, &str); 10] = [
     ("get", "/"),
     ("get", "/kitchen"),
     ("get", "/pickup"),
     ("get", "/ops"),
     ("post", "/v1/session"),
     ("post", "/v1/session/code"),
+    ("post", "/v1/session/guest"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -151,6 +163,8 @@ async fn no_role_reaches_beyond_its_routes() {
     let head = test.head().await;
     let routes = routes(&test).await;
     assert_forbidden(&test.kiosk, &routes, &KIOSK).await;
+    let guest = crate::guest_sessions::guest(&test).await;
+    assert_forbidden(&guest, &routes, &GUEST).await;
     let sre = test.site.client(Role::Sre).await.unwrap();
     assert_forbidden(&sre, &routes, &SRE).await;
     for (method, path) in [

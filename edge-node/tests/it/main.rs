@@ -14,6 +14,7 @@ mod dead_letters;
 mod downline;
 mod durability;
 mod faults;
+mod guest_sessions;
 mod guests;
 mod head_office;
 mod idempotency;

@@ -11,7 +11,7 @@ import { Break, Gone, StillThere } from './dialogs.js';
 import { ItemSheet } from './item-sheet.js';
 import { Attract, MenuView } from './menu-view.js';
 import { Settings, Top } from './parts.js';
-import { onPhone } from './phone.js';
+import { byGuest, isOwn, onPhone } from './phone.js';
 import { send } from './place.js';
 import { Done, Placing, Review } from './review-view.js';
 import { count, gone, hearOrder, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
@@ -63,7 +63,7 @@ function Kiosk() {
   const idle = (now.value - touched.value) / 1_000;
   const helped = settings.value.lower || settings.value.big || settings.value.contrast || settings.value.aloud;
   const limit = (session.value?.screens.idle_seconds ?? 45) * (helped ? 2 : 1);
-  const waiting = !onPhone.value && (view.value === 'menu' || view.value === 'review');
+  const waiting = !isOwn.value && (view.value === 'menu' || view.value === 'review');
   const empty = count.value === 0;
   useEffect(() => {
     if (pending.value) return;
@@ -108,7 +108,7 @@ effect(() => {
   if (link) {
     link.wake();
   } else {
-    link = follow({ topics: 'stock,menu,orders,calls', onFrame: hear, onSignedOut: signedOut });
+    link = follow({ topics: byGuest.value ? 'stock,menu,orders' : 'stock,menu,orders,calls', onFrame: hear, onSignedOut: signedOut });
     // Also without the live connection there is a menu.
     refresh();
   }
@@ -146,4 +146,4 @@ const draw = fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
 effect(() => { draw(onPhone.value ? { width: 620, leastHeight: 1100 } : {}); });
 keypad();
 render(html`<${Page} />`, document.body);
-begin({ screen: 'kiosk', roles: ['kiosk', 'manager'] });
+begin({ screen: 'kiosk', roles: ['kiosk', 'manager', 'guest'] });

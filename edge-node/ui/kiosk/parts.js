@@ -3,7 +3,7 @@ import { plate, Picture } from '../shared/pictures.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, Logo } from '../shared/ui.js';
 import { language, t } from '../shared/words.js';
-import { onPhone } from './phone.js';
+import { byGuest, onPhone } from './phone.js';
 import { callStaff, called } from './staff.js';
 import { moment } from '../shared/format.js';
 import { add, closed, dietName, isLater, isLow, LANGUAGES, lines, menu, price, setLanguage, settings, sheet, startOver } from './state.js';
@@ -38,7 +38,7 @@ export function Settings() {
     <button onClick=${startOver}><${Icon} name="rotate-ccw" />${t('start-over')}</button>
     ${switches.map(([name, icon, word]) => html`<button key=${name} class=${settings.value[name] ? 'on' : ''} aria-pressed=${settings.value[name]}
       onClick=${toggle(name)}><${Icon} name=${icon} />${t(word)}</button>`)}
-    <button id="call" class=${called.value ? 'on' : ''} aria-pressed=${called.value} onClick=${callStaff}><${Icon} name="bell" />${t(called.value ? 'called' : 'call')}</button></nav>
+    ${!byGuest.value && html`<button id="call" class=${called.value ? 'on' : ''} aria-pressed=${called.value} onClick=${callStaff}><${Icon} name="bell" />${t(called.value ? 'called' : 'call')}</button>`}</nav>
     <p class="sr" role="status">${called.value ? t('called.lead') : ''}</p>`;
 }
 

@@ -5,6 +5,7 @@ import { moment } from '../shared/format.js';
 import { session, signedOut } from '../shared/sign-in.js';
 import { batch } from '../shared/ui.js';
 import { language } from '../shared/words.js';
+import { byGuest } from './phone.js';
 import { avoid, gone, lines, loadMenu, pending, placed, refused, service, total, view } from './state.js';
 
 const RETRY_MIN_MS = 500;
@@ -16,7 +17,7 @@ const GIVE_UP_MS = 120_000;
 export function place(later) {
   if (pending.value || !lines.value.length) return;
   const body = {
-    channel: 'kiosk',
+    channel: byGuest.value ? 'phone' : 'kiosk',
     service: service.value ?? undefined,
     avoid: avoid.value,
     expected_total: total.value,

@@ -5,7 +5,7 @@ import { html, Icon, Logo, useEffect, useState } from '../shared/ui.js';
 import { clock, moment } from '../shared/format.js';
 import { language, t } from '../shared/words.js';
 import { Closed, Stepper, Thumb } from './parts.js';
-import { onPhone } from './phone.js';
+import { isOwn } from './phone.js';
 import { place } from './place.js';
 import { allergen, allergens, avoid, chosen, closed, count, items, lineAllergens, lines, lineTotal, pending, placed, price, refused, removed,
   service, setQuantity, sheet, startOver, tax, toggleAvoid, total, undoRemoval, view } from './state.js';
@@ -89,7 +89,7 @@ function standing({ state }) {
 export function Done() {
   const order = placed.value;
   const [left, setLeft] = useState(CLEAR_SECONDS);
-  const stays = onPhone.value;
+  const stays = isOwn.value;
   useEffect(() => {
     if (stays) return undefined;
     const timer = setInterval(() => setLeft((before) => before - 1), 1_000);

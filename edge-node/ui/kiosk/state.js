@@ -1,5 +1,5 @@
 // What a kiosk knows: the menu as the site sells it now, and the guest's order, which outlives a reload.
-import { call, caller } from '../shared/api.js';
+import { act, call, caller } from '../shared/api.js';
 import { money } from '../shared/format.js';
 import { kept } from '../shared/store.js';
 import { batch, computed, signal } from '../shared/ui.js';
@@ -119,9 +119,23 @@ export const isLater = (item) => !item.available && item.stock !== 0;
 export function hearOrder({ type, data }) {
   const order = placed.value;
   if (!order) return;
-  // One that is not among the open ones any more was handed over, or called off, while nobody listened.
-  const row = type === 'order' ? data : type === 'snapshot' ? data.orders.find((/** @type {any} */ one) => one.id === order.id) ?? { id: order.id, state: 'closed' } : null;
-  if (row?.id === order.id && row.state !== order.state) placed.value = { ...order, state: row.state };
+  if (type === 'order') stands(data);
+  if (type !== 'snapshot') return;
+  const row = data.orders.find((/** @type {any} */ one) => one.id === order.id);
+  if (row) stands(row);
+  else lookUp(order.id);
+}
+
+/** @param {{id: string, state: string}} row */
+function stands({ id, state }) {
+  const order = placed.value;
+  if (order?.id === id && order.state !== state) placed.value = { ...order, state };
+}
+
+/** An order that is not among the open ones any more was handed over, or called off, while nobody listened. @param {string} id */
+async function lookUp(id) {
+  const answer = await act('GET', `/v1/orders/${id}`, undefined).catch(() => null);
+  stands({ id, state: answer?.status === 200 ? answer.body.state : 'closed' });
 }
 
 let etag = '';

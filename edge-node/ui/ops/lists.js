@@ -37,7 +37,14 @@ export function Devices() {
   return html`<div class="grid devices"><section class="card" id="devices"><header><h2>${t('devices')}</h2><span class="sub">${t('devices.sub')}</span></header>
     ${devices.value.length === 0 ? html`<div class="empty"><b>${t('devices.none')}</b></div>` : html`<table><thead><tr><th>${t('name')}</th><th>${t('page')}</th><th>${t('role')}</th><th class="n">${t('connected-since')}</th></tr></thead>
       <tbody>${devices.value.map((row, n) => html`<tr key=${n}><td><b>${row.name}</b></td><td>${row.screen ?? row.topics.join(', ')}</td><td>${row.role}</td><td class="n">${clock(row.since, zone(), true)}</td></tr>`)}</tbody></table>`}</section>
-    <${AddScreen} /></div>`;
+    <div class="grid"><${AddScreen} />${session.value?.screens.guests && html`<${Wall} />`}</div></div>`;
+}
+
+/** What hangs on the wall: guests order by their own phones. */
+function Wall() {
+  const address = `${location.origin}/#guest`;
+  return html`<section class="card" id="wall"><header><h2>${t('wall')}</h2></header><div class="enrol">
+    <div class="token"><${Qr} text=${address} label=${t('wall')} /><p>${t('wall.lead')}</p><p class="mono wrap">${address}</p></div></div></section>`;
 }
 
 function AddScreen() {

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Json, List, MaybeJson, Page, Path, Query, languages};
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
@@ -16,7 +15,7 @@ use sunakku_common::state::OrderState;
 pub(super) use answer::LineAnswer;
 pub(super) use place::*;
 
-use super::shared::{SITE, STAFF, fresh, illegal_transition, operation, reason_text};
+use super::shared::{ORDERING, STAFF, fresh, illegal_transition, is_guest, operation, reason_text};
 use crate::state::AppState;
 use crate::store::{Close, OrderFilter, OrderRecord, Step};
 use answer::OrderAnswer;
@@ -79,7 +78,7 @@ pub(in crate::api) async fn list(
     }))
 }
 
-/// One order. A kiosk sees its own alone.
+/// One order. A kiosk or phone sees its own alone.
 #[utoipa::path(
     get, path = "/v1/orders/{id}", tag = "orders", params(("id" = OrderId, Path)),
     responses(
@@ -93,7 +92,7 @@ pub(in crate::api) async fn get(
     headers: HeaderMap,
     Path(id): Path<OrderId>,
 ) -> Result<Json<OrderAnswer>, Problem> {
-    caller.require(SITE)?;
+    caller.require(ORDERING)?;
     let order = own_order(&state, &caller, id).await?;
     Ok(Json(OrderAnswer::of(order, &languages(&headers))))
 }
@@ -101,7 +100,7 @@ pub(in crate::api) async fn get(
 /// The order, unless it is not there or not the caller's business.
 async fn own_order(state: &AppState, caller: &Caller, id: OrderId) -> Result<OrderRecord, Problem> {
     let order = state.inner.store.order(id).await?;
-    let mine = |order: &OrderRecord| caller.0.role != Role::Kiosk || order.by.actor == caller.0.sub;
+    let mine = |order: &OrderRecord| !is_guest(caller) || order.by.actor == caller.0.sub;
     order.filter(mine).ok_or_else(unknown_order)
 }
 
@@ -127,11 +126,11 @@ pub(in crate::api) async fn cancel(
     body: Result<MaybeJson<Reason>, Problem>,
 ) -> Result<Response, Problem> {
     use OrderState::{Cancelled, Placed, Preparing, Ready};
-    caller.require(SITE)?;
+    caller.require(ORDERING)?;
     let MaybeJson(body) = body?;
     let reason = reason_text(body.and_then(|body| body.reason))?;
     own_order(&state, &caller, id).await?;
-    let late = caller.0.role != Role::Kiosk && reason.is_some();
+    let late = !is_guest(&caller) && reason.is_some();
     let from: &[OrderState] = if late {
         &[Placed, Preparing, Ready]
     } else {

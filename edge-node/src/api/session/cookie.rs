@@ -1,7 +1,7 @@
 //! Cookies of screens: who is signed in, for longer, and no more.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,12 @@ pub(in crate::api) async fn set(
 ) -> Result<Response, Problem> {
     let Json(NewCookie { screen }) = body?;
     check_screen(&screen)?;
-    let longest = state.inner.config.identity.screen_seconds;
+    let config = &state.inner.config;
+    let longest = match claims.role {
+        Role::Guest if !config.screens.guests => return Err(guests_off()),
+        Role::Guest => config.screens.guest_seconds,
+        _ => config.identity.screen_seconds,
+    };
     let life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
     signed_in(&state, &claims.sub, claims.role, &screen, life)
 }
@@ -105,15 +110,10 @@ pub(in crate::api) async fn clear(
     _caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let config = &state.inner.config;
     let screen = cookie::screen_name(&headers).unwrap_or("none");
-    let (audience, secure) = (
-        site_audience(&config.site.id),
-        config.identity.secure_cookies,
-    );
-    let cookie = cookie::set(&audience, screen, "", TimeDelta::zero(), secure)?;
+    let cookie = keep(&state, screen, "", TimeDelta::zero())?;
     let gone = axum::http::StatusCode::NO_CONTENT;
-    Ok((gone, [(header::SET_COOKIE, cookie)]).into_response())
+    Ok((gone, cookie).into_response())
 }
 
 pub(super) fn check_screen(screen: &str) -> Result<(), Problem> {
@@ -126,6 +126,47 @@ pub(super) fn check_screen(screen: &str) -> Result<(), Problem> {
     ))
 }
 
+/// 403: guests' own phones are not let in.
+pub(super) fn guests_off() -> Problem {
+    Problem::new(
+        axum::http::StatusCode::FORBIDDEN,
+        "guests-off",
+        "This site takes no orders from guests' own phones. Order at a kiosk or at the counter.",
+    )
+}
+
+/// A token of this site's, good for `life` from now on.
+pub(super) fn mint(
+    state: &AppState,
+    name: &str,
+    role: Role,
+    life: TimeDelta,
+) -> Result<String, Problem> {
+    let audience = site_audience(&state.inner.config.site.id);
+    let token = state
+        .inner
+        .signer
+        .mint(name, role, &audience, life, Utc::now());
+    token.map_err(|error| {
+        tracing::error!(%error, "no token could be minted");
+        Problem::internal()
+    })
+}
+
+/// The header that puts a token into a screen's cookie.
+pub(super) fn keep(
+    state: &AppState,
+    screen: &str,
+    token: &str,
+    life: TimeDelta,
+) -> Result<[(HeaderName, HeaderValue); 1], Problem> {
+    let config = &state.inner.config;
+    let audience = site_audience(&config.site.id);
+    let secure = config.identity.secure_cookies;
+    let cookie = cookie::set(&audience, screen, token, life, secure)?;
+    Ok([(header::SET_COOKIE, cookie)])
+}
+
 /// The answer that signs a screen in.
 pub(super) fn signed_in(
     state: &AppState,
@@ -134,22 +175,12 @@ pub(super) fn signed_in(
     screen: &str,
     life: TimeDelta,
 ) -> Result<Response, Problem> {
-    let config = &state.inner.config;
-    let audience = site_audience(&config.site.id);
-    let token = state
-        .inner
-        .signer
-        .mint(name, role, &audience, life, Utc::now());
-    let token = token.map_err(|error| {
-        tracing::error!(%error, "no token could be minted");
-        Problem::internal()
-    })?;
-    let secure = config.identity.secure_cookies;
-    let cookie = cookie::set(&audience, screen, &token, life, secure)?;
+    let token = mint(state, name, role, life)?;
+    let cookie = keep(state, screen, &token, life)?;
     let answer = SignedIn {
         name: name.to_owned(),
         role,
         expires_in: life.num_seconds(),
     };
-    Ok(([(header::SET_COOKIE, cookie)], Json(answer)).into_response())
+    Ok((cookie, Json(answer)).into_response())
 }

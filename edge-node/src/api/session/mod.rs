@@ -1,11 +1,12 @@
-//! Sign-in of people and devices that are known at this site; `code.rs` and `cookie.rs` sign screens in.
+//! Sign-in of people and devices that are known at this site; `code.rs` and `cookie.rs` sign screens in,
+//! `guest.rs` guests' own phones.
 
 pub(in crate::api) mod code;
 pub(in crate::api) mod cookie;
+pub(in crate::api) mod guest;
 
 use axum::extract::State;
-use chrono::Utc;
-use sunakku_common::claims::{Distrust, site_audience};
+use sunakku_common::claims::Distrust;
 use sunakku_common::http::{Json, Session, SignIn};
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
@@ -46,18 +47,8 @@ pub(super) async fn sign_in(
         tracing::info!(user, "sign-in refused");
         return Err(wrong());
     };
-    let (audience, life) = (
-        site_audience(&state.inner.config.site.id),
-        state.session_life(),
-    );
-    let token = state
-        .inner
-        .signer
-        .mint(&known.name, known.role, &audience, life, Utc::now());
-    let access_token = token.map_err(|error| {
-        tracing::error!(%error, "no token could be minted");
-        Problem::internal()
-    })?;
+    let life = state.session_life();
+    let access_token = cookie::mint(&state, &known.name, known.role, life)?;
     tracing::info!(user, role = %known.role, "signed in");
     let token_type = "Bearer".to_owned();
     Ok(Json(Session {
