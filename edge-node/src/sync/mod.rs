@@ -263,8 +263,12 @@ impl Replicator {
                 };
                 progress.confirmed_from = seq;
                 progress.tail.seek(seq - 1);
-                // What the hub has forgotten must not be forgotten here before it has it again.
-                self.store.save_hub_cursor(batch.epoch, progress.at).await?;
+                // What the hub has forgotten must not be forgotten here before it has it again. Where
+                // the edge alone looks back, the hub has it: a process that then began with the
+                // epoch's first batch would not notice a hub that was restored from before it.
+                if gap {
+                    self.store.save_hub_cursor(batch.epoch, progress.at).await?;
+                }
                 // With nothing after `seq` the batch would be empty: still ask.
                 *greet = seq > batch.head;
             }

@@ -287,6 +287,10 @@ impl World {
         };
     }
 
+    fn is_lost(&self) -> bool {
+        !self.progress.greet && self.progress.at < self.edge.anchor
+    }
+
     fn request(&self) -> Message {
         let at = self.progress.at;
         let limit = if self.progress.greet { 0 } else { BATCH };
@@ -313,6 +317,7 @@ impl World {
             confirmed_from: self.progress.confirmed_from,
             has_ended_epochs: !self.edge.ended.is_empty(),
         };
+        let gap = matches!(answer, Answer::Expected { .. });
         match decide(&sent, answer) {
             Next::Confirmed(Anchor { seq, .. }) => {
                 self.progress.at = seq;
@@ -321,7 +326,9 @@ impl World {
             Next::SendFrom(seq) => {
                 self.progress.at = seq - 1;
                 self.progress.confirmed_from = seq;
-                self.edge.cursor = Some(seq - 1);
+                if gap {
+                    self.edge.cursor = Some(seq - 1);
+                }
                 self.progress.greet = seq > message.head;
             }
             Next::NewEpoch { again, .. } => {
@@ -346,6 +353,14 @@ impl World {
                 next.edge.log.push(next.next_fact);
                 next.next_fact += 1;
             }
+            // What is to be sent was forgotten meanwhile: the reader of the log says so.
+            Act::Exchange if next.is_lost() => {
+                let again = Again::From(next.progress.at + 1);
+                next.edge.begin_epoch(next.next_epoch, again);
+                next.next_epoch += 1;
+                next.start_process();
+            }
+            Act::LoseAnswer | Act::Delay if next.is_lost() => return None,
             Act::Exchange => {
                 let request = next.request();
                 let answer = next.hub.take(&request);
