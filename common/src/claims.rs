@@ -20,14 +20,22 @@ text_enum!(
     Role {
         /// Everything, at the hub and at every site.
         Admin = "admin",
+        /// The sites of one region, as their manager would.
+        RegionManager = "region-manager",
         /// Everything at one site.
         Manager = "manager",
         /// Tickets, stock and orders of one site.
         Kitchen = "kitchen",
+        /// Orders of one site, at its counter.
+        Cashier = "cashier",
         /// A touch kiosk: the menu, and orders of its own guests.
         Kiosk = "kiosk",
+        /// A pickup board: the numbers that wait and are called.
+        Board = "board",
         /// A guest's own phone: the menu, and its own orders.
         Guest = "guest",
+        /// Reads all and changes nothing.
+        Auditor = "auditor",
         /// Metrics alone.
         Sre = "sre",
     }
@@ -60,6 +68,43 @@ pub struct Claims {
     pub jti: Uuid,
     /// What its holder may do.
     pub role: Role,
+    /// The only site at which its holder may do so; none means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteId>,
+    /// The only region in whose sites its holder may do so; none means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The session or the paired device that the token belongs to, and is revoked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+}
+
+/// Whom a token is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The person or device.
+    pub sub: String,
+    /// What it may do.
+    pub role: Role,
+    /// Its site, when it has one.
+    pub site: Option<SiteId>,
+    /// Its region, when it has one.
+    pub region: Option<String>,
+    /// Its session or pairing, when it can be revoked.
+    pub sid: Option<Uuid>,
+}
+
+impl Subject {
+    /// One that is bound to no site, region or session.
+    pub fn new(sub: impl Into<String>, role: Role) -> Self {
+        Self {
+            sub: sub.into(),
+            role,
+            site: None,
+            region: None,
+            sid: None,
+        }
+    }
 }
 
 /// Why a token is not believed. Callers learn no more than this.
@@ -147,23 +192,25 @@ impl Signer {
         &self.public
     }
 
-    /// A token for `sub` with `role` at `audience`, good for `life` from `now` on.
+    /// A token for `subject` at `audience`, good for `life` from `now` on.
     pub fn mint(
         &self,
-        sub: &str,
-        role: Role,
+        subject: Subject,
         audience: &str,
         life: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<String, InvalidKey> {
         let claims = Claims {
             iss: self.issuer.clone(),
-            sub: sub.to_owned(),
+            sub: subject.sub,
             aud: audience.to_owned(),
             exp: (now + life).timestamp(),
             iat: now.timestamp(),
             jti: Uuid::now_v7(),
-            role,
+            role: subject.role,
+            site: subject.site,
+            region: subject.region,
+            sid: subject.sid,
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.public.kid.clone());
@@ -246,7 +293,7 @@ mod tests {
     fn mint(signer: &Signer, audience: &str, seconds: i64) -> String {
         let life = TimeDelta::seconds(seconds);
         signer
-            .mint("ann", Role::Kiosk, audience, life, Utc::now())
+            .mint(Subject::new("ann", Role::Kiosk), audience, life, Utc::now())
             .expect("token")
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use chrono::{TimeDelta, Utc};
-use sunakku_common::claims::{HUB_AUDIENCE, HUB_ISSUER, PublicKey, Role, Signer, Verifier};
+use sunakku_common::claims::{
+    HUB_AUDIENCE, HUB_ISSUER, PublicKey, Role, Signer, Subject, Verifier,
+};
 use sunakku_common::config::{User, signing_key};
 use sunakku_common::http::Session;
 use sunakku_common::password;
@@ -90,8 +92,8 @@ impl Identity {
     ///
     /// # Errors
     /// 500 when the library refuses to sign.
-    pub fn mint(&self, sub: &str, role: Role, audience: &str) -> Result<Session, Problem> {
-        let token = self.signer.mint(sub, role, audience, self.life, Utc::now());
+    pub fn mint(&self, subject: Subject, audience: &str) -> Result<Session, Problem> {
+        let token = self.signer.mint(subject, audience, self.life, Utc::now());
         let access_token = token.map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
             Problem::internal()

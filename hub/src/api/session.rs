@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use sunakku_common::claims::{HUB_AUDIENCE, Role, site_audience};
+use sunakku_common::claims::{HUB_AUDIENCE, Role, Subject, site_audience};
 use sunakku_common::http::{Caller, Json, Session, SignIn};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
@@ -19,7 +19,9 @@ pub(super) async fn sign_in(
     Json(SignIn { user, password }): Json<SignIn>,
 ) -> Answer<Json<Session>> {
     let role = hub.identity.sign_in(&user, password).await?;
-    Ok(Json(hub.identity.mint(&user, role, HUB_AUDIENCE)?))
+    Ok(Json(
+        hub.identity.mint(Subject::new(user, role), HUB_AUDIENCE)?,
+    ))
 }
 
 /// The site to sign in at.
@@ -52,9 +54,10 @@ pub(super) async fn sign_in_at_site(
     if !is_known {
         return Err(Problem::not_found(format!("There is no site {site}.")));
     }
-    let session = hub
-        .identity
-        .mint(&caller.0.sub, Role::Admin, &site_audience(&site))?;
+    let session = hub.identity.mint(
+        Subject::new(caller.0.sub, Role::Admin),
+        &site_audience(&site),
+    )?;
     Ok(Json(session))
 }
 

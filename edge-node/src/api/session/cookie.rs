@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::claims::{Role, site_audience};
+use sunakku_common::claims::{Role, Subject, site_audience};
 use sunakku_common::cookie;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
@@ -146,7 +146,7 @@ pub(super) fn mint(
     let token = state
         .inner
         .signer
-        .mint(name, role, &audience, life, Utc::now());
+        .mint(Subject::new(name, role), &audience, life, Utc::now());
     token.map_err(|error| {
         tracing::error!(%error, "no token could be minted");
         Problem::internal()
