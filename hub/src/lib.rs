@@ -7,6 +7,7 @@
 //! - [`downline`] keeps what sites read of menus and settings, and sends commands.
 //! - [`api`] answers people and programs over HTTP.
 //! - [`sites`] knows the sites, and which box may speak for each.
+//! - [`identity`] signs people in and keeps the keys that vouch for them.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
 //! - [`menus`] keeps drafts, versions and what each site is to run.
 //! - [`ledger`] proves that what is stored is what the sites sent.
@@ -28,6 +29,8 @@ pub mod intake;
 pub mod ledger;
 pub mod menus;
 pub mod metrics;
+pub(crate) mod people;
+pub(crate) mod sessions;
 pub mod sites;
 pub mod upkeep;
 

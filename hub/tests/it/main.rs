@@ -14,6 +14,7 @@ mod menus_versions;
 mod metrics;
 mod operation;
 mod outages;
+mod people;
 mod projection;
 mod schema;
 mod sites;
