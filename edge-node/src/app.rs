@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::{ConnectOptions, ServerAddr};
+use chrono::TimeDelta;
 use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
@@ -21,9 +22,11 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::door::Door;
 use crate::downline::{Downline, Menus, SiteState};
+use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
+use crate::pairing::Pairings;
 use crate::printer::Printer;
 use crate::queue::Queue;
 use crate::screens::Screens;
@@ -80,6 +83,9 @@ impl App {
         let renewals = || Credentials::new(file, id, nats.clone(), replicator.status());
         let credentials = has_hub.then(renewals);
         let (signer, verifier) = identity(&config)?;
+        let life = TimeDelta::seconds(config.identity.screen_seconds);
+        let gate = Gate::start(config.site.id.clone(), store.clone(), verifier, life).await;
+        let gate = gate.context("reading the store")?;
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
         let escalation = config.kitchen.clone();
         let (health, maintenance) =
@@ -110,7 +116,8 @@ impl App {
             health,
             printers: printers.iter().map(Printer::shown).collect(),
             signer,
-            verifier: Arc::new(verifier),
+            gate,
+            pairings: Pairings::default(),
             password_checks: Semaphore::new(2),
             screens: Screens::new(
                 config.http.max_websockets,
@@ -156,6 +163,7 @@ impl App {
         }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));
+        tasks.spawn(shared.gate.clone().run(ending.clone()));
         tasks.spawn(Downline::new(self.state.clone()).run(ending.clone()));
         if let Some(credentials) = self.credentials {
             tasks.spawn(credentials.run(ending.clone()));

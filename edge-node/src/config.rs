@@ -3,6 +3,7 @@
 mod printer;
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -64,6 +65,7 @@ section!(Site {
 });
 section!(Http {
     listen: String,
+    trusted_proxies: Vec<IpAddr>,
     max_body_bytes: usize,
     request_timeout_seconds: u64,
     max_websockets: usize,

@@ -13,8 +13,10 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::door::Door;
 use crate::downline::{Menus, SiteState};
+use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
+use crate::pairing::Pairings;
 use crate::printer::PrinterShown;
 use crate::queue::Queue;
 use crate::screens::Screens;
@@ -42,10 +44,13 @@ pub(crate) struct Shared {
     /// The site's printers, in the order of the configuration.
     pub(crate) printers: Vec<watch::Receiver<PrinterShown>>,
     pub(crate) signer: Signer,
-    pub(crate) verifier: Arc<Verifier>,
+    /// Whom to believe.
+    pub(crate) gate: Gate,
     /// Password checks at one time: each takes 19 MiB and a core.
     pub(crate) password_checks: Semaphore,
     pub(crate) screens: Screens,
+    /// Screens that ask to be let in.
+    pub(crate) pairings: Pairings,
     /// Through which guests' phones come in.
     pub(crate) door: Door,
     pub(crate) metrics: PrometheusHandle,
@@ -64,7 +69,7 @@ pub(crate) struct Health {
 
 impl FromRef<AppState> for Arc<Verifier> {
     fn from_ref(state: &AppState) -> Self {
-        Arc::clone(&state.inner.verifier)
+        state.inner.gate.verifier()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The edge's HTTP API: all routes, and the layers around them.
 
+mod access;
+mod address;
 mod board;
 mod calls;
 mod counts;
@@ -57,7 +59,6 @@ struct Document;
 
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
-        // For everyone.
         .routes(routes!(ui::kiosk))
         .routes(routes!(ui::kitchen))
         .routes(routes!(ui::pickup))
@@ -69,7 +70,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        // For guests' phones, kiosks, and staff; `shared.rs` has who may what.
+        // Who may call which: `access.rs`.
         .routes(routes!(menu::menu))
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::get))
@@ -79,7 +80,6 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(board::board))
         .routes(routes!(site::get))
         .routes(routes!(calls::call, calls::list))
-        // For staff.
         .routes(routes!(calls::done))
         .routes(routes!(printers::list))
         .routes(routes!(today::today))
@@ -106,7 +106,10 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(queue::retry))
         .routes(routes!(queue::discard))
         .routes(routes!(sync::status))
-        .routes(routes!(devices::list))
+        .routes(routes!(devices::list, session::pairing::confirm))
+        .routes(routes!(devices::revoke))
+        .routes(routes!(session::pairing::ask))
+        .routes(routes!(session::pairing::claim))
         .routes(routes!(session::code::make))
         .routes(routes!(site::close))
         .routes(routes!(site::open))
@@ -145,7 +148,11 @@ pub(crate) fn router(state: AppState) -> Router {
             http.max_body_bytes as u64,
             refuse_long_bodies,
         ))
-        .layer(DefaultBodyLimit::max(http.max_body_bytes));
+        .layer(DefaultBodyLimit::max(http.max_body_bytes))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            access::guard,
+        ));
     let (router, _document) = routes().split_for_parts();
     router
         .route("/ui/{version}/{*path}", get(ui::part))

@@ -8,6 +8,7 @@
 mod calls;
 mod codes;
 mod commands;
+mod devices;
 mod durability;
 mod epochs;
 mod error;
@@ -42,6 +43,7 @@ use tokio::time::Instant;
 
 pub use calls::Call;
 pub use codes::Grant;
+pub use devices::Device;
 pub use durability::Unsafe;
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;
@@ -134,6 +136,11 @@ impl Operation {
     /// An operation of a part of the edge itself, because of one of [`cause`].
     pub fn system(part: &str, cause: &str) -> Self {
         Self::new(None, By::system(part, cause), &())
+    }
+
+    /// Who asks.
+    pub fn actor(&self) -> &str {
+        &self.by.actor
     }
 
     /// The key.

@@ -31,7 +31,7 @@ export function Orders() {
 }
 
 /** What can be signed in: page, path, role. @type {[string, string, string][]} */
-const PAGES = [['kiosk', '/', 'kiosk'], ['kitchen', '/kitchen', 'kitchen'], ['pickup', '/pickup', 'kiosk'], ['operations', '/ops', 'manager']];
+const PAGES = [['kiosk', '/', 'kiosk'], ['kitchen', '/kitchen', 'kitchen'], ['pickup', '/pickup', 'board'], ['operations', '/ops', 'manager']];
 
 export function Devices() {
   return html`<div class="grid devices"><section class="card" id="devices"><header><h2>${t('devices')}</h2><span class="sub">${t('devices.sub')}</span></header>

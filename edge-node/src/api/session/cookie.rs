@@ -97,7 +97,14 @@ pub(in crate::api) async fn set(
         _ => config.identity.screen_seconds,
     };
     let life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
-    signed_in(&state, &claims.sub, claims.role, &screen, life)
+    let subject = Subject {
+        sub: claims.sub,
+        role: claims.role,
+        site: claims.site,
+        region: claims.region,
+        sid: claims.sid,
+    };
+    signed_in(&state, subject, &screen, life)
 }
 
 /// Sign a screen out: its cookie is taken away.
@@ -136,17 +143,12 @@ pub(super) fn guests_off() -> Problem {
 }
 
 /// A token of this site's, good for `life` from now on.
-pub(super) fn mint(
-    state: &AppState,
-    name: &str,
-    role: Role,
-    life: TimeDelta,
-) -> Result<String, Problem> {
+pub(super) fn mint(state: &AppState, subject: Subject, life: TimeDelta) -> Result<String, Problem> {
     let audience = site_audience(&state.inner.config.site.id);
     let token = state
         .inner
         .signer
-        .mint(Subject::new(name, role), &audience, life, Utc::now());
+        .mint(subject, &audience, life, Utc::now());
     token.map_err(|error| {
         tracing::error!(%error, "no token could be minted");
         Problem::internal()
@@ -170,17 +172,16 @@ pub(super) fn keep(
 /// The answer that signs a screen in.
 pub(super) fn signed_in(
     state: &AppState,
-    name: &str,
-    role: Role,
+    subject: Subject,
     screen: &str,
     life: TimeDelta,
 ) -> Result<Response, Problem> {
-    let token = mint(state, name, role, life)?;
-    let cookie = keep(state, screen, &token, life)?;
     let answer = SignedIn {
-        name: name.to_owned(),
-        role,
+        name: subject.sub.clone(),
+        role: subject.role,
         expires_in: life.num_seconds(),
     };
+    let token = mint(state, subject, life)?;
+    let cookie = keep(state, screen, &token, life)?;
     Ok((cookie, Json(answer)).into_response())
 }

@@ -4,13 +4,15 @@
 pub(in crate::api) mod code;
 pub(in crate::api) mod cookie;
 pub(in crate::api) mod guest;
+pub(in crate::api) mod pairing;
 
 use axum::extract::State;
-use sunakku_common::claims::Distrust;
+use sunakku_common::claims::{Distrust, Subject};
 use sunakku_common::http::{Json, Session, SignIn};
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
 use sunakku_common::telemetry::count_sign_in;
+use uuid::Uuid;
 
 use crate::state::AppState;
 
@@ -48,7 +50,11 @@ pub(super) async fn sign_in(
         return Err(wrong());
     };
     let life = state.session_life();
-    let access_token = cookie::mint(&state, &known.name, known.role, life)?;
+    let subject = Subject {
+        sid: Some(Uuid::new_v4()),
+        ..Subject::new(known.name.clone(), known.role)
+    };
+    let access_token = cookie::mint(&state, subject, life)?;
     tracing::info!(user, role = %known.role, "signed in");
     let token_type = "Bearer".to_owned();
     Ok(Json(Session {
