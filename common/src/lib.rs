@@ -30,6 +30,7 @@ pub mod password;
 pub mod pricing;
 pub mod problem;
 pub mod site;
+pub mod staff;
 pub mod state;
 pub mod subjects;
 pub mod sync;
