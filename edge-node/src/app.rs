@@ -7,14 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use async_nats::{ConnectOptions, ServerAddr};
 use chrono::TimeDelta;
-use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
+use sunakku_common::claims::{PublicKey, Signer, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
 use sunakku_common::nats::{read_claims, read_creds, read_private};
 use sunakku_common::sync::Sender;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,7 +29,7 @@ use crate::pairing::Pairings;
 use crate::printer::Printer;
 use crate::queue::Queue;
 use crate::screens::Screens;
-use crate::state::{AppState, Shared};
+use crate::state::{AppState, PasswordChecks, Shared};
 use crate::store::{FirstCounts, Store};
 use crate::sync::Replicator;
 use crate::webhook::Webhook;
@@ -82,10 +81,12 @@ impl App {
         let id = config.site.id.clone();
         let renewals = || Credentials::new(file, id, nats.clone(), replicator.status());
         let credentials = has_hub.then(renewals);
-        let (signer, verifier) = identity(&config)?;
+        let (signer, hub_key) = identity(&config)?;
         let life = TimeDelta::seconds(config.identity.screen_seconds);
-        let gate = Gate::start(config.site.id.clone(), store.clone(), verifier, life).await;
+        let keys = (signer.public().clone(), hub_key);
+        let gate = Gate::start(config.site.id.clone(), store.clone(), keys, life).await;
         let gate = gate.context("reading the store")?;
+        gate.take(site.settings().as_ref());
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
         let escalation = config.kitchen.clone();
         let (health, maintenance) =
@@ -118,7 +119,7 @@ impl App {
             signer,
             gate,
             pairings: Pairings::default(),
-            password_checks: Semaphore::new(2),
+            password_checks: PasswordChecks::default(),
             screens: Screens::new(
                 config.http.max_websockets,
                 config.http.max_websockets_per_caller,
@@ -286,21 +287,11 @@ async fn connect_nats(config: &Config) -> Result<async_nats::Client> {
         .context("nats.url: cannot be used")
 }
 
-fn identity(config: &Config) -> Result<(Signer, Verifier)> {
-    let audience = site_audience(&config.site.id);
+/// What signs the tokens of this edge, and the hub's key as far as the configuration knows it.
+fn identity(config: &Config) -> Result<(Signer, Option<PublicKey>)> {
     let key = signing_key(&config.identity.key_file)?;
-    let signer = Signer::new(audience.clone(), &key).context("identity.key_file")?;
-    let mut keys = vec![(signer.public().clone(), audience.clone())];
-    if !config.identity.hub_public_key.is_empty() {
-        let key = PublicKey::from_x(&config.identity.hub_public_key);
-        keys.push((
-            key.context("identity.hub_public_key")?,
-            HUB_ISSUER.to_owned(),
-        ));
-    }
-    let verifier = Verifier::new(
-        audience,
-        keys.iter().map(|(key, issuer)| (key, issuer.clone())),
-    )?;
-    Ok((signer, verifier))
+    let signer = Signer::new(site_audience(&config.site.id), &key).context("identity.key_file")?;
+    let hub = &config.identity.hub_public_key;
+    let hub = (!hub.is_empty()).then(|| PublicKey::from_x(hub));
+    Ok((signer, hub.transpose().context("identity.hub_public_key")?))
 }

@@ -104,6 +104,8 @@ section!(Identity {
     key_file: PathBuf,
     hub_public_key: String,
     session_seconds: i64,
+    pin_session_seconds: i64,
+    max_session_seconds: i64,
     code_seconds: u64,
     screen_seconds: i64,
     secure_cookies: bool,
@@ -230,8 +232,10 @@ impl Config {
             "http.max_websockets and http.max_websockets_per_caller must be at least 1"
         );
         ensure!(
-            config.identity.session_seconds > 0,
-            "identity.session_seconds must be positive"
+            config.identity.session_seconds > 0
+                && config.identity.pin_session_seconds > 0
+                && config.identity.max_session_seconds > 0,
+            "identity.session_seconds, .pin_session_seconds and .max_session_seconds must be positive"
         );
         let identity = &config.identity;
         ensure!(

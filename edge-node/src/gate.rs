@@ -9,11 +9,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, Method};
 use chrono::{DateTime, TimeDelta, Utc};
-use sunakku_common::claims::{Claims, Distrust, Role, Verifier};
-use sunakku_common::event::cause;
+use sunakku_common::claims::{
+    Claims, Distrust, HUB_ISSUER, PublicKey, Role, Verifier, site_audience,
+};
+use sunakku_common::event::{SessionMoved, cause, kind};
 use sunakku_common::http::{Caller, identify};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
+use sunakku_common::site::Settings;
+use sunakku_common::staff::{Revocation, StaffMember};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -38,10 +42,21 @@ struct Inner {
     store: Store,
     /// How long the token of a device is good for that does not call.
     device_life: TimeDelta,
+    own_key: PublicKey,
+    /// The key of the hub's in the configuration, until the hub has told its keys.
+    hub_key: Option<PublicKey>,
     verifier: ArcSwap<Verifier>,
+    told: ArcSwap<Told>,
     known: RwLock<Known>,
     /// Told when somebody may not be believed any more.
     changed: watch::Sender<()>,
+}
+
+/// What the hub has told of people.
+#[derive(Default)]
+struct Told {
+    staff: Vec<StaffMember>,
+    revoked: Vec<Revocation>,
 }
 
 #[derive(Default)]
@@ -75,14 +90,30 @@ impl Row {
     }
 }
 
+/// Believes this site's own key and the hub's. One that is none is left out: the others are still good.
+fn believing(site: &SiteId, own: &PublicKey, hub: &[PublicKey]) -> Verifier {
+    let audience = site_audience(site);
+    let own = (own, audience.clone());
+    let hub = hub.iter().map(|key| (key, HUB_ISSUER.to_owned()));
+    let good = |pair: &(&PublicKey, String)| {
+        let alone = Verifier::new(audience.clone(), [pair.clone()]);
+        alone
+            .inspect_err(|error| tracing::error!(%error, kid = pair.0.kid, "a key is not used"))
+            .is_ok()
+    };
+    let keys = std::iter::once(own).chain(hub).filter(good);
+    Verifier::new(audience.clone(), keys).unwrap_or_else(|_| Verifier::nobody(audience.clone()))
+}
+
 impl Gate {
     /// Begins with what the store has.
     pub(crate) async fn start(
         site: SiteId,
         store: Store,
-        verifier: Verifier,
+        (own_key, hub_key): (PublicKey, Option<PublicKey>),
         device_life: TimeDelta,
     ) -> Result<Self, StoreError> {
+        let verifier = believing(&site, &own_key, hub_key.as_slice());
         let seen = store.devices_seen().await?;
         let devices = store.devices().await?.into_iter();
         let devices = devices.map(|device| {
@@ -99,13 +130,44 @@ impl Gate {
             site,
             store,
             device_life,
+            own_key,
+            hub_key,
             verifier: ArcSwap::from_pointee(verifier),
+            told: ArcSwap::default(),
             known: RwLock::new(known),
             changed: watch::Sender::new(()),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Takes what the hub's settings say of people, and whose keys are the hub's. Settings stay in the
+    /// store, so that they hold without the hub and after a restart.
+    pub(crate) fn take(&self, settings: Option<&Settings>) {
+        let inner = &self.inner;
+        let Some(settings) = settings else {
+            return;
+        };
+        let keys = match settings.keys.is_empty() {
+            true => inner.hub_key.as_slice(),
+            false => &settings.keys,
+        };
+        inner
+            .verifier
+            .store(Arc::new(believing(&inner.site, &inner.own_key, keys)));
+        inner.told.store(Arc::new(Told {
+            staff: settings.staff.clone(),
+            revoked: settings.revoked.clone(),
+        }));
+        inner.changed.send_replace(());
+    }
+
+    /// What a person of the staff may do, and the hash of the PIN.
+    pub(crate) fn staff(&self, name: &str) -> Option<(Role, String)> {
+        let told = self.inner.told.load();
+        let member = told.staff.iter().find(|member| member.name == name)?;
+        Some((member.role, member.pin.expose().to_owned()))
     }
 
     /// By whose keys tokens are verified.
@@ -131,6 +193,16 @@ impl Gate {
             .site
             .as_ref()
             .is_some_and(|site| *site != self.inner.site)
+        {
+            return Err(Distrust::Invalid);
+        }
+        if self
+            .inner
+            .told
+            .load()
+            .revoked
+            .iter()
+            .any(|one| one.voids(claims))
         {
             return Err(Distrust::Invalid);
         }
@@ -207,27 +279,57 @@ impl Gate {
         id: Uuid,
         reason: Option<String>,
     ) -> Result<Option<Freshness>, StoreError> {
-        let Some(device) = self.device(id) else {
-            return Ok(None);
-        };
+        // One that is not there any more may have been revoked by this very operation.
+        let device = self.device(id).unwrap_or_else(|| Device {
+            id,
+            name: String::new(),
+            role: Role::Board,
+            paired_at: self.inner.store.now(),
+            paired_by: String::new(),
+        });
         let until = self.inner.store.now() + self.inner.device_life + LEEWAY;
         let revoked = self
             .inner
             .store
             .revoke_device(operation, &device, reason, until)
             .await?;
-        self.change(|known| {
-            known.devices.remove(&id);
-            known.ended.insert(id, until.timestamp());
-        });
-        self.inner.changed.send_replace(());
+        if revoked.is_some() {
+            self.change(|known| {
+                known.devices.remove(&id);
+                known.ended.insert(id, until.timestamp());
+            });
+            self.inner.changed.send_replace(());
+        }
         Ok(revoked)
     }
 
-    /// Ends what was begun for a session that the store knows to be over.
-    pub(crate) fn ended(&self, session: Uuid, until: DateTime<Utc>) {
+    /// Ends a session: its tokens are refused from now on.
+    pub(crate) async fn end(
+        &self,
+        operation: &Operation,
+        session: Uuid,
+        event: &SessionMoved,
+    ) -> Result<(), StoreError> {
+        let until = self.inner.store.now() + self.inner.device_life + LEEWAY;
+        let ended = Some((session, until));
+        let store = &self.inner.store;
+        store
+            .tell_session(operation, kind::SESSION_SIGNED_OUT, event, ended)
+            .await?;
         self.change(|known| known.ended.insert(session, until.timestamp()));
         self.inner.changed.send_replace(());
+        Ok(())
+    }
+
+    /// Has a store that began a new life keep what is in memory.
+    pub(crate) async fn restore(&self) -> Result<(), StoreError> {
+        let devices: Vec<Device> = self
+            .devices()
+            .into_iter()
+            .map(|(device, _)| device)
+            .collect();
+        let ended = self.known().ended.clone();
+        self.inner.store.keep_devices(&devices, &ended).await
     }
 
     /// Notes when devices called last, and forgets what can be, until `stop`.

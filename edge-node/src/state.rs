@@ -46,8 +46,7 @@ pub(crate) struct Shared {
     pub(crate) signer: Signer,
     /// Whom to believe.
     pub(crate) gate: Gate,
-    /// Password checks at one time: each takes 19 MiB and a core.
-    pub(crate) password_checks: Semaphore,
+    pub(crate) password_checks: PasswordChecks,
     pub(crate) screens: Screens,
     /// Screens that ask to be let in.
     pub(crate) pairings: Pairings,
@@ -56,6 +55,23 @@ pub(crate) struct Shared {
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+}
+
+/// Keeps password checks within bounds: each takes 19 MiB and a core.
+pub(crate) struct PasswordChecks {
+    /// Those that are done at one time.
+    pub(crate) slots: Semaphore,
+    /// Those that are done or wait.
+    pub(crate) queue: Semaphore,
+}
+
+impl Default for PasswordChecks {
+    fn default() -> Self {
+        Self {
+            slots: Semaphore::new(2),
+            queue: Semaphore::new(64),
+        }
+    }
 }
 
 /// What the edge last saw of the servers that it needs, and of its own log.

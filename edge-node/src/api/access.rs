@@ -62,6 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/v1/session", Open),
     ("POST", "/v1/session/code", Open),
     ("POST", "/v1/session/guest", Open),
+    ("POST", "/v1/session/pin", Open),
     ("POST", "/v1/pairings", Open),
     ("POST", "/v1/pairings/claim", Open),
     ("GET", "/v1/session", SignedIn),

@@ -66,6 +66,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(session::sign_in, session::cookie::who))
         .routes(routes!(session::code::redeem))
         .routes(routes!(session::guest::enter))
+        .routes(routes!(session::pin::sign_in))
         .routes(routes!(session::cookie::set, session::cookie::clear))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

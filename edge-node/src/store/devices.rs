@@ -126,6 +126,29 @@ impl Store {
         Ok(command.query_async(&mut self.connection()).await?)
     }
 
+    /// Keeps devices and ended sessions (with the ends of their tokens) that are known already.
+    pub async fn keep_devices(
+        &self,
+        devices: &[Device],
+        ended: &HashMap<Uuid, i64>,
+    ) -> Result<(), StoreError> {
+        let mut keep = redis::pipe();
+        keep.atomic();
+        for device in devices {
+            let row = serde_json::to_string(device)?;
+            keep.hset(self.keys().devices(), device.id.to_string(), row)
+                .ignore();
+        }
+        for (session, until) in ended {
+            keep.zadd(self.keys().ended_sessions(), session.to_string(), *until)
+                .ignore();
+        }
+        if !keep.is_empty() {
+            let () = keep.query_async(&mut self.connection()).await?;
+        }
+        Ok(())
+    }
+
     /// Tells what became of a session or of a try to begin one; `ended` is the session that is over, with the
     /// end of its last token.
     pub async fn tell_session(

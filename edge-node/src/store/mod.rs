@@ -27,6 +27,7 @@ mod site;
 mod slots;
 mod stock;
 mod tickets;
+mod tries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub use site::Closed;
 pub use slots::{SlotClaim, Used};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
+pub use tries::{Patience, Try};
 
 use keys::Keys;
 use life::Life;
@@ -136,6 +138,11 @@ impl Operation {
     /// An operation of a part of the edge itself, because of one of [`cause`].
     pub fn system(part: &str, cause: &str) -> Self {
         Self::new(None, By::system(part, cause), &())
+    }
+
+    /// Who asks, and where.
+    pub fn by(&self) -> &By {
+        &self.by
     }
 
     /// Who asks.

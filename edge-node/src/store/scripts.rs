@@ -43,6 +43,7 @@ pub(crate) struct Scripts {
     pub(crate) pair_device: Script,
     pub(crate) revoke_device: Script,
     pub(crate) tell_session: Script,
+    pub(crate) begin_try: Script,
     pub(crate) start_epoch: Script,
     pub(crate) trim_log: Script,
 }
@@ -91,6 +92,7 @@ impl Scripts {
             pair_device: script!("pair_device"),
             revoke_device: script!("revoke_device"),
             tell_session: script!("tell_session"),
+            begin_try: script!("begin_try"),
             start_epoch: script!("start_epoch"),
             trim_log: script!("trim_log"),
         }

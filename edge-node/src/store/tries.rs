@@ -70,5 +70,8 @@ fn digest(who: &[&str]) -> String {
         all.update(":");
         all.update(part);
     }
-    all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    all.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -10,7 +10,7 @@ use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
 /// Open on this machine without a token.
-const OPEN: [(&str, &str); 10] = [
+const OPEN: [(&str, &str); 13] = [
     ("get", "/"),
     ("get", "/kitchen"),
     ("get", "/pickup"),
@@ -18,6 +18,9 @@ const OPEN: [(&str, &str); 10] = [
     ("post", "/v1/session"),
     ("post", "/v1/session/code"),
     ("post", "/v1/session/guest"),
+    ("post", "/v1/session/pin"),
+    ("post", "/v1/pairings"),
+    ("post", "/v1/pairings/claim"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -45,7 +48,7 @@ const STOCK_READ: &str = "manager kitchen cashier kiosk auditor";
 
 /// Who may call what, said once more than in the program. A manager of the region may what one of
 /// the site may.
-const MATRIX: [(&str, &str, &str); 45] = [
+const MATRIX: [(&str, &str, &str); 47] = [
     ("get", "/v1/session", ALL),
     ("post", "/v1/session/cookie", ALL),
     ("delete", "/v1/session/cookie", ALL),
@@ -107,6 +110,8 @@ const MATRIX: [(&str, &str, &str); 45] = [
     ("post", "/v1/queue/dead/{id}/discard", MANAGER),
     ("get", "/v1/sync", "manager kitchen auditor sre"),
     ("get", "/v1/devices", STAFF_READ),
+    ("post", "/v1/devices", MANAGER),
+    ("post", "/v1/devices/{id}/revoke", MANAGER),
 ];
 
 /// A hub, as far as a site knows it: by its key.

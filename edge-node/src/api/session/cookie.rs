@@ -3,13 +3,17 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::claims::{Role, Subject, site_audience};
+use sunakku_common::claims::{Distrust, Role, Subject, site_audience};
 use sunakku_common::cookie;
+use sunakku_common::event::SessionMoved;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
+use uuid::Uuid;
 
+use crate::api::address::Address;
+use crate::api::shared::operation;
 use crate::config::Screens;
 use crate::state::AppState;
 
@@ -96,7 +100,14 @@ pub(in crate::api) async fn set(
         Role::Guest => config.screens.guest_seconds,
         _ => config.identity.screen_seconds,
     };
-    let life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
+    let mut life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
+    if let Some(begun) = begun(claims.sid) {
+        let end = begun + TimeDelta::seconds(config.identity.max_session_seconds);
+        life = life.min(end - Utc::now());
+        if life <= TimeDelta::zero() {
+            return Err(Distrust::Expired.into());
+        }
+    }
     let subject = Subject {
         sub: claims.sub,
         role: claims.role,
@@ -107,16 +118,44 @@ pub(in crate::api) async fn set(
     signed_in(&state, subject, &screen, life)
 }
 
-/// Sign a screen out: its cookie is taken away.
+/// When a person's session began. Its id has the time in it, which those of devices and guests have not.
+fn begun(session: Option<Uuid>) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = session?.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
+/// Sign a screen out: its cookie is taken away, and its session or pairing ended.
 #[utoipa::path(
     delete, path = "/v1/session/cookie", tag = "session",
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem))
+    responses(
+        (status = 204), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
+    )
 )]
 pub(in crate::api) async fn clear(
     State(state): State<AppState>,
-    _caller: Caller,
+    Address(address): Address,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(session) = caller.0.sid {
+        let gate = &state.inner.gate;
+        let operation = operation(&caller, &headers, &("sign out", session))?;
+        if gate.device(session).is_some() {
+            let reason = Some("signed out".to_owned());
+            gate.revoke(&operation, session, reason).await?;
+        } else {
+            let event = SessionMoved {
+                user: caller.0.sub.clone(),
+                role: caller.0.role,
+                method: "cookie".to_owned(),
+                address: Some(address),
+                until: None,
+                by: operation.by().clone(),
+            };
+            gate.end(&operation, session, &event).await?;
+        }
+    }
     let screen = cookie::screen_name(&headers).unwrap_or("none");
     let cookie = keep(&state, screen, "", TimeDelta::zero())?;
     let gone = axum::http::StatusCode::NO_CONTENT;

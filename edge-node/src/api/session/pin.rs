@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::{Role, Subject};
@@ -29,7 +27,10 @@ const AT_DEVICE: Patience = Patience {
 };
 /// Wrong PINs of one person at all screens together that are no paired devices: whoever brings many
 /// addresses has no more tries for it. At paired devices the person signs in all the while.
-const ELSEWHERE: Patience = Patience { free: 20, ..AT_DEVICE };
+const ELSEWHERE: Patience = Patience {
+    free: 20,
+    ..AT_DEVICE
+};
 /// Characters of a name or PIN.
 const MAX_CHARS: usize = 64;
 
@@ -58,12 +59,14 @@ pub(in crate::api) struct ByPin {
 pub(in crate::api) async fn sign_in(
     State(state): State<AppState>,
     Address(address): Address,
-    headers: HeaderMap,
     caller: Result<Caller, Problem>,
     body: Result<Json<ByPin>, Problem>,
 ) -> Result<Json<Session>, Problem> {
     let Json(ByPin { user, pin }) = body?;
-    if [&user, &pin].iter().any(|text| MAX_CHARS < text.chars().count()) {
+    if [&user, &pin]
+        .iter()
+        .any(|text| MAX_CHARS < text.chars().count())
+    {
         let detail = format!("user and pin: at most {MAX_CHARS} characters");
         return Err(Problem::unprocessable("invalid-body", detail));
     }
@@ -119,7 +122,9 @@ pub(in crate::api) async fn sign_in(
     store.forget_tries(&here).await?;
     store.forget_tries(&elsewhere).await?;
     let operation = Operation::new(None, by.clone(), &());
-    store.tell_session(&operation, kind::SESSION_SIGNED_IN, &moved(role), None).await?;
+    store
+        .tell_session(&operation, kind::SESSION_SIGNED_IN, &moved(role), None)
+        .await?;
     tracing::info!(user, %role, "signed in by PIN");
     let life = TimeDelta::seconds(state.inner.config.identity.pin_session_seconds);
     let subject = Subject {
