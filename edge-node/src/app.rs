@@ -1,6 +1,5 @@
 //! The edge as a whole: what it is made of, how it starts and how it stops.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use sunakku_common::claims::{PublicKey, Signer, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
 use sunakku_common::nats::{read_claims, read_creds, read_private};
+use sunakku_common::serve::{Bounds, serve};
 use sunakku_common::sync::Sender;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
@@ -28,6 +28,7 @@ use crate::maintenance::Maintenance;
 use crate::pairing::Pairings;
 use crate::printer::Printer;
 use crate::queue::Queue;
+use crate::rates::Rates;
 use crate::screens::Screens;
 use crate::state::{AppState, PasswordChecks, Shared};
 use crate::store::{FirstCounts, Store};
@@ -124,6 +125,10 @@ impl App {
                 config.http.max_websockets,
                 config.http.max_websockets_per_caller,
             ),
+            rates: Rates::new(
+                config.http.requests_per_minute_of_caller,
+                config.http.anonymous_per_minute_of_address,
+            ),
             door: Door::new(
                 config.screens.guests_per_minute,
                 config.screens.guests_per_minute_of_address,
@@ -175,12 +180,19 @@ impl App {
         let (facts, token) = (facts::watch(self.state.clone()), ending.clone());
         tasks.spawn(async move { token.run_until_cancelled(facts).await });
         shared.queue.start(tasks, ending);
-        let router = api::router(self.state).into_make_service_with_connect_info::<SocketAddr>();
+        let router = api::router(self.state);
         let address = self.listener.local_addr()?;
         tracing::info!(site = %shared.config.site.id, %address, "listening");
-        let stopped = stop.clone();
-        let serve = axum::serve(self.listener, router)
-            .with_graceful_shutdown(async move { stopped.cancelled().await });
+        let http = &shared.config.http;
+        let bounds = Bounds {
+            max_connections: http.max_connections,
+            max_connections_of_address: http.max_connections_of_address,
+            proxies: http.trusted_proxies.clone(),
+            head_timeout: Duration::from_secs(http.head_timeout_seconds),
+            max_head_bytes: http.max_head_bytes,
+            max_headers: http.max_headers,
+        };
+        let serve = serve(self.listener, router, bounds, stop.clone());
         let ended = async {
             stop.cancelled().await;
             tracing::info!("stopping");
@@ -188,13 +200,13 @@ impl App {
             tasks.close();
             tasks.wait().await;
         };
-        let all = async { tokio::join!(async { serve.await }, ended).0 };
+        let all = async { tokio::join!(serve, ended) };
         let limit = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            served = all => served.context("serving HTTP"),
+            _ended = all => Ok(()),
             () = limit => {
                 tracing::warn!("some requests did not end in time");
                 Ok(())

@@ -66,6 +66,13 @@ section!(Site {
 section!(Http {
     listen: String,
     trusted_proxies: Vec<IpAddr>,
+    max_connections: usize,
+    max_connections_of_address: usize,
+    head_timeout_seconds: u64,
+    max_head_bytes: usize,
+    max_headers: usize,
+    requests_per_minute_of_caller: u32,
+    anonymous_per_minute_of_address: u32,
     max_body_bytes: usize,
     request_timeout_seconds: u64,
     max_websockets: usize,
@@ -230,6 +237,21 @@ impl Config {
         ensure!(
             config.http.max_websockets > 0 && config.http.max_websockets_per_caller > 0,
             "http.max_websockets and http.max_websockets_per_caller must be at least 1"
+        );
+        let http = &config.http;
+        ensure!(
+            http.max_connections > 0 && http.max_connections_of_address > 0,
+            "http.max_connections and http.max_connections_of_address must be at least 1"
+        );
+        ensure!(
+            http.head_timeout_seconds > 0 && 8_192 <= http.max_head_bytes && http.max_headers > 0,
+            "http.head_timeout_seconds and http.max_headers must be at least 1, \
+             http.max_head_bytes at least 8192"
+        );
+        ensure!(
+            http.requests_per_minute_of_caller > 0 && http.anonymous_per_minute_of_address > 0,
+            "http.requests_per_minute_of_caller and http.anonymous_per_minute_of_address must be \
+             at least 1"
         );
         ensure!(
             config.identity.session_seconds > 0

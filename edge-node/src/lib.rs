@@ -20,6 +20,7 @@ mod metrics;
 mod pairing;
 mod printer;
 pub mod queue;
+mod rates;
 mod screens;
 mod state;
 pub mod store;

@@ -19,6 +19,7 @@ use crate::log::{Live, StockView};
 use crate::pairing::Pairings;
 use crate::printer::PrinterShown;
 use crate::queue::Queue;
+use crate::rates::Rates;
 use crate::screens::Screens;
 use crate::store::{OrderCounts, Store};
 use crate::sync::SyncStatus;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) screens: Screens,
     /// Screens that ask to be let in.
     pub(crate) pairings: Pairings,
+    /// How much everyone may ask for.
+    pub(crate) rates: Rates,
     /// Through which guests' phones come in.
     pub(crate) door: Door,
     pub(crate) metrics: PrometheusHandle,

@@ -3,14 +3,17 @@
 //! What depends on whose the order is, or on its state, stands with its handler; a route that is not in
 //! the table is not served.
 
+use std::time::{Duration, Instant};
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use sunakku_common::claims::Role;
-use sunakku_common::http::{Identified, unknown_method};
+use sunakku_common::http::{Caller, Identified, unknown_method};
 use sunakku_common::problem::Problem;
 
+use super::address::Address;
 use crate::state::AppState;
 
 /// Who may call a route. Admins may call each; a manager of the region may what one of the site may.
@@ -148,6 +151,7 @@ fn access(method: &Method, path: &str) -> Option<Access> {
 /// Layer: lets nobody through to a handler who may not call its route.
 pub(super) async fn guard(
     State(state): State<AppState>,
+    Address(address): Address,
     path: Option<MatchedPath>,
     mut request: Request,
     next: Next,
@@ -163,6 +167,14 @@ pub(super) async fn guard(
         .inner
         .gate
         .identify(request.method(), request.headers());
+    let (rates, now) = (&state.inner.rates, Instant::now());
+    let is_page = access == Open && request.method() != Method::POST;
+    let waits = match &caller {
+        Ok(Caller(claims)) => rates.of_caller(claims.sid, &claims.sub, now),
+        Err(_) if is_page || path.as_str() == CLAIM => Ok(()),
+        Err(_) => rates.of_address(address, now),
+    };
+    waits.map_err(too_many)?;
     match access {
         Open => {}
         SignedIn => drop(caller.clone()?),
@@ -170,6 +182,20 @@ pub(super) async fn guard(
     }
     request.extensions_mut().insert(Identified(caller));
     Ok(next.run(request).await)
+}
+
+/// Screens that wait to be let in ask here again and again, many of them of one address; those that have not
+/// asked to be let in are held up by its handler.
+const CLAIM: &str = "/v1/pairings/claim";
+
+/// 429: so many at once that others would be held up.
+pub(super) fn too_many(wait: Duration) -> Problem {
+    let mut problem = Problem::too_many(
+        "too-many-requests",
+        "You send more requests than one may. Wait as long as Retry-After says.",
+    );
+    problem.retry_after = Some(wait.as_secs_f64().ceil().max(1.0) as u32);
+    problem
 }
 
 async fn not_served(path: &str) -> Response {

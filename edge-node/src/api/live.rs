@@ -46,6 +46,8 @@ fn followers(topic: Topic) -> &'static [Role] {
 
 /// A screen sends nothing but pongs.
 const MAX_MESSAGE: usize = 4_096;
+/// Messages of one screen between two beats.
+const MAX_MESSAGES: u32 = 32;
 
 /// What a screen asks for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -112,6 +114,7 @@ pub(super) async fn live(
     let presence = presence.map_err(no_place)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
         .protocols(["sunakku.v1"])
         .on_upgrade(async move |socket| {
             metrics::gauge!(names::WEBSOCKETS).increment(1.0);
@@ -181,6 +184,8 @@ enum End {
     Slow,
     /// The edge stops.
     Stopping,
+    /// It sends message after message, which screens never do.
+    Noisy,
     /// The token has run out, or its device or session was ended.
     SignedOut,
     /// The store does not answer; the screen comes back.
@@ -208,6 +213,10 @@ impl Screen {
                     "too slow: come back with from=<last sequence>",
                 )
             }
+            End::Noisy => (
+                close_code::POLICY,
+                "a screen says nothing: too many messages",
+            ),
             End::SignedOut => (close_code::POLICY, "signed out: sign in again"),
             End::Stopping => (close_code::AWAY, "the edge stops: come back"),
             End::Store(error) => {
@@ -232,6 +241,7 @@ impl Screen {
         }
         let mut beat = tokio::time::interval(BEAT);
         let mut changes = self.state.inner.gate.changes();
+        let mut said = 0;
         loop {
             let stop = self.state.inner.stop.clone();
             tokio::select! {
@@ -239,12 +249,18 @@ impl Screen {
                 event = events.recv() => self.tell(event).await?,
                 _ = changes.changed() => self.check()?,
                 _ = beat.tick() => {
+                    said = 0;
                     self.check()?;
                     self.beat().await?;
                 }
                 message = self.socket.next() => match message {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
-                    Some(Ok(_)) => {}
+                    Some(Ok(_)) => {
+                        said += 1;
+                        if MAX_MESSAGES < said {
+                            return Err(End::Noisy);
+                        }
+                    }
                 },
             }
         }

@@ -28,7 +28,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sunakku_common::http::{measure, panicked, refuse_long_bodies, unknown_method, unknown_path};
+use sunakku_common::http::{
+    measure, panicked, refuse_foreign_pages, refuse_long_bodies, safe_answers, unknown_method,
+    unknown_path,
+};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -138,6 +141,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(axum::middleware::from_fn(measure))
+        .layer(axum::middleware::from_fn(safe_answers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::map_response(explain_timeout))
@@ -145,6 +149,7 @@ pub(crate) fn router(state: AppState) -> Router {
             axum::http::StatusCode::REQUEST_TIMEOUT,
             timeout,
         ))
+        .layer(axum::middleware::from_fn(refuse_foreign_pages))
         .layer(axum::middleware::from_fn_with_state(
             http.max_body_bytes as u64,
             refuse_long_bodies,

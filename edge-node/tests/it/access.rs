@@ -129,10 +129,16 @@ impl Hub {
 
     /// A site that believes it.
     pub(crate) async fn site(&self) -> TestSite {
+        self.site_with(toml::Table::new()).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn site_with(&self, more: toml::Table) -> TestSite {
         let key = toml::Value::from(self.signer.public().x.clone());
         let identity = toml::Table::from_iter([("hub_public_key".to_owned(), key)]);
         let edge = toml::Table::from_iter([("identity".to_owned(), identity.into())]);
-        TestSite::start_with(SiteOptions::new("s1", seed()).with(edge)).await
+        let options = SiteOptions::new("s1", seed()).with(edge).with(more);
+        TestSite::start_with(options).await
     }
 
     pub(crate) fn mint(&self, subject: Subject, audience: &str) -> String {
@@ -184,7 +190,7 @@ async fn call(client: &Client, method: &str, path: &str) -> Answer {
         .replace("{sku}", "cake")
         .replace("{device}", "nowhere")
         .replace("{line}", "1");
-    let path = path.replace("/live", "/live?topics=stock");
+    let path = path.replace("/live", "/live?topics=orders");
     let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
     client.send(client.request(method, &path)).await.unwrap()
 }

@@ -15,6 +15,7 @@ use sunakku_common::problem::Problem;
 use sunakku_common::telemetry::count_sign_in;
 
 use super::cookie::signed_in;
+use crate::api::access::too_many;
 use crate::api::address::Address;
 use crate::api::shared::operation;
 use crate::pairing::Standing;
@@ -125,6 +126,7 @@ pub(in crate::api) struct Claim {
 )]
 pub(in crate::api) async fn claim(
     State(state): State<AppState>,
+    Address(address): Address,
     headers: HeaderMap,
     body: Result<Json<Claim>, Problem>,
 ) -> Result<Response, Problem> {
@@ -136,7 +138,10 @@ pub(in crate::api) async fn claim(
     };
     match state.inner.pairings.standing(&secret, Instant::now()) {
         Standing::Waiting => Ok(StatusCode::ACCEPTED.into_response()),
-        Standing::Unknown => Err(unknown()),
+        Standing::Unknown => {
+            let waits = state.inner.rates.of_address(address, Instant::now());
+            Err(waits.map_or_else(too_many, |()| unknown()))
+        }
         Standing::Paired(device, screen) => {
             // It may have been revoked again before it came.
             let device = state.inner.gate.device(device.id).ok_or_else(unknown)?;
