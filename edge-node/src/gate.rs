@@ -105,6 +105,12 @@ fn believing(site: &SiteId, own: &PublicKey, hub: &[PublicKey]) -> Verifier {
     Verifier::new(audience.clone(), keys).unwrap_or_else(|_| Verifier::nobody(audience.clone()))
 }
 
+/// When a person's session began. Its id has the time in it, which those of devices and guests have not.
+pub(crate) fn begun(session: Option<Uuid>) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = session?.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 impl Gate {
     /// Begins with what the store has.
     pub(crate) async fn start(
@@ -196,14 +202,7 @@ impl Gate {
         {
             return Err(Distrust::Invalid);
         }
-        if self
-            .inner
-            .told
-            .load()
-            .revoked
-            .iter()
-            .any(|one| one.voids(claims))
-        {
+        if self.is_revoked(claims) {
             return Err(Distrust::Invalid);
         }
         let Some(session) = claims.sid else {
@@ -218,6 +217,23 @@ impl Gate {
                 .fetch_max(Utc::now().timestamp_millis(), Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Whether the hub has said that a token is void.
+    fn is_revoked(&self, claims: &Claims) -> bool {
+        let told = self.inner.told.load();
+        if told.revoked.is_empty() {
+            return false;
+        }
+        let mut claims = claims.clone();
+        // A screen's cookie is minted anew while it is used, also by an edge that has not heard of the
+        // revocation: what counts is when the session began.
+        if claims.iss == site_audience(&self.inner.site)
+            && let Some(begun) = begun(claims.sid)
+        {
+            claims.iat = claims.iat.min(begun.timestamp());
+        }
+        told.revoked.iter().any(|one| one.voids(&claims))
     }
 
     /// Wakes whoever serves somebody for longer than one request, to ask [`Self::admit`] again.

@@ -298,11 +298,25 @@ async fn a_revoked_token_is_refused_at_once_and_after_a_restart_and_its_screen_i
         .manager
         .as_token(cookie.split(['=', ';']).nth(1).unwrap());
     until_status(&kept, 200).await;
-    let session = json!([{ "sid": one, "since": Utc::now() }]);
+    let since = Utc::now();
+    // A cookie that was minted anew before the word came is void as well.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let anew = kept
+        .post("/v1/session/cookie", None, &body)
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap();
+    let cookie = anew.headers["set-cookie"].to_str().unwrap();
+    let anew = test
+        .manager
+        .as_token(cookie.split(['=', ';']).nth(1).unwrap());
+    let session = json!([{ "sid": one, "since": since }]);
     hub.configure(&settings(2, json!({ "keys": keys, "revoked": session })))
         .await;
     until_status(&rita, 401).await;
     until_status(&kept, 401).await;
+    until_status(&anew, 401).await;
     assert_eq!(
         screen
             .close_frame()

@@ -3,18 +3,18 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::{Distrust, Role, Subject, site_audience};
 use sunakku_common::cookie;
 use sunakku_common::event::SessionMoved;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
-use uuid::Uuid;
 
 use crate::api::address::Address;
 use crate::api::shared::operation;
 use crate::config::Screens;
+use crate::gate::begun;
 use crate::state::AppState;
 
 /// Who a screen is signed in as.
@@ -116,12 +116,6 @@ pub(in crate::api) async fn set(
         sid: claims.sid,
     };
     signed_in(&state, subject, &screen, life)
-}
-
-/// When a person's session began. Its id has the time in it, which those of devices and guests have not.
-fn begun(session: Option<Uuid>) -> Option<DateTime<Utc>> {
-    let (seconds, nanos) = session?.get_timestamp()?.to_unix();
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
 /// Sign a screen out: its cookie is taken away, and its session or pairing ended.
