@@ -21,6 +21,9 @@ use crate::state::AppState;
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3VuYWtrdS1ub2JvZHktMDAx$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Characters of a name that are logged.
+const MAX_LOGGED: usize = 64;
+
 /// Sign in by name and password.
 #[utoipa::path(
     post, path = "/v1/session", tag = "session", security(()), request_body = SignIn,
@@ -41,6 +44,8 @@ pub(super) async fn sign_in(
     let fits = verify(&state, password, hash).await?;
     count_sign_in("password", known.is_some() && fits);
     let (Some(known), true) = (known, fits) else {
+        // Of what anyone may type, the log gets no more than a name can have.
+        let user: String = user.chars().take(MAX_LOGGED).collect();
         tracing::info!(user, "sign-in refused");
         return Err(wrong());
     };
