@@ -95,7 +95,7 @@ function AddScreen() {
     const body = await change('POST', '/v1/session/codes', { role, name: String(form.get('name')).trim() });
     if (body) setMade({ code: body.code, address: `${location.origin}${path}#code=${body.code}`, minutes: Math.round(body.expires_in / 60) });
   };
-  return html`<section class="card"><header><h2>${t('devices.add')}</h2></header><form class="enrol" onSubmit=${make}>
+  return html`<section class="card" id="add-screen"><header><h2>${t('devices.add')}</h2></header><form class="enrol" onSubmit=${make}>
     <label>${t('kind')}<select class="field" name="page">${PAGES.map(([page]) => html`<option key=${page} value=${page}>${t(page)}</option>`)}</select></label>
     <label>${t('name')}<input class="field" name="name" required maxlength="64" pattern="[A-Za-z0-9._:\\-]+" placeholder="kiosk-2" autocomplete="off" /></label>
     <button class="btn primary"><${Icon} name="qr-code" />${t('devices.code')}</button>
