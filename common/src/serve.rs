@@ -30,7 +30,8 @@ pub struct Bounds {
     pub max_connections_of_address: usize,
     /// Proxies of ours, from which everybody comes: the bound of an address does not hold for them.
     pub proxies: Vec<IpAddr>,
-    /// How long a caller may take to send the head of a request, and stay idle between two.
+    /// How long a caller may take to send the head of a request, and stay idle between two. Proxies of ours
+    /// may stay idle for longer than they do by themselves, lest a request crosses the closing.
     pub head_timeout: Duration,
     /// Bytes of the head of a request, at least 8192.
     pub max_head_bytes: usize,
@@ -38,6 +39,8 @@ pub struct Bounds {
     pub max_headers: usize,
 }
 
+/// How long a proxy of ours may stay idle.
+const PROXY_IDLE: Duration = Duration::from_secs(150);
 /// Pause after the listener failed, which it does when the process has no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -83,9 +86,14 @@ async fn converse(
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
+    let is_proxy = bounds.proxies.contains(&peer.ip().to_canonical());
+    let head_timeout = match is_proxy {
+        true => PROXY_IDLE,
+        false => bounds.head_timeout,
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.head_timeout)
+        .header_read_timeout(head_timeout)
         .max_buf_size(bounds.max_head_bytes)
         .max_headers(bounds.max_headers)
         .serve_connection(TokioIo::new(stream), service)
