@@ -29,6 +29,7 @@ pub mod order;
 pub mod password;
 pub mod pricing;
 pub mod problem;
+pub mod serve;
 pub mod site;
 pub mod staff;
 pub mod state;
