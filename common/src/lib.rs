@@ -7,6 +7,7 @@
 //! binaries share.
 
 pub mod assets;
+pub mod browser;
 pub mod business_day;
 pub mod certificate;
 pub mod chain;

@@ -28,10 +28,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sunakku_common::http::{
-    measure, panicked, refuse_foreign_pages, refuse_long_bodies, safe_answers, unknown_method,
-    unknown_path,
-};
+use sunakku_common::browser::{refuse_foreign_pages, safe_answers};
+use sunakku_common::http::{measure, panicked, refuse_long_bodies, unknown_method, unknown_path};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;

@@ -19,6 +19,7 @@ mod guest_sessions;
 mod guests;
 mod head_office;
 mod hostile;
+mod hostile_pages;
 mod idempotency;
 mod kitchen;
 mod limits;
