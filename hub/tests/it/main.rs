@@ -19,4 +19,5 @@ mod projection;
 mod schema;
 mod sites;
 mod support;
+mod tokens;
 mod who;
