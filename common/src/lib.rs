@@ -29,6 +29,7 @@ pub mod order;
 pub mod password;
 pub mod pricing;
 pub mod problem;
+pub mod sign_in_code;
 pub mod site;
 pub mod state;
 pub mod subjects;

@@ -1,6 +1,7 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
 mod audit;
+mod browser;
 mod commands;
 pub(crate) mod error;
 mod health;
@@ -18,6 +19,7 @@ use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::HeaderName;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use sunakku_common::claims::Verifier;
@@ -39,6 +41,7 @@ use crate::config;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::sites::Limiter;
+use crate::ui;
 
 /// What handlers work with; clones share it.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ pub struct Hub {
     pub pool: PgPool,
     /// Who may sign in, and what signs tokens.
     pub identity: Arc<Identity>,
+    /// How browsers are signed in.
+    pub browsers: config::Browsers,
     /// What says who may connect to nats-server.
     pub keys: Arc<Keys>,
     /// Where sites reach it.
@@ -99,6 +104,19 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(session::sign_in))
         .routes(routes!(session::sign_in_at_site))
         .routes(routes!(session::keys))
+        // Browsers of people.
+        .routes(routes!(browser::who))
+        .routes(routes!(browser::set, browser::clear))
+        .routes(routes!(browser::codes::make))
+        .routes(routes!(browser::codes::redeem))
+        .routes(routes!(ui::live))
+        .routes(routes!(ui::orders))
+        .routes(routes!(ui::menu))
+        .routes(routes!(ui::analytics))
+        .routes(routes!(ui::sites))
+        .routes(routes!(ui::people))
+        .routes(routes!(ui::audit))
+        .routes(routes!(ui::proof))
         // Boxes with a token.
         .routes(routes!(sites::boxes::enrol))
         // Admins.
@@ -146,6 +164,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
     let limit = Duration::from_secs(config.timeout_seconds.into());
     let request_id = HeaderName::from_static("x-request-id");
     router
+        .route("/ui/{version}/{*path}", get(ui::part))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(http::unknown_path)
         .method_not_allowed_fallback(http::unknown_method)
