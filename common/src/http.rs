@@ -76,14 +76,35 @@ impl<S: Send + Sync, T: serde::de::DeserializeOwned> FromRequest<S> for MaybeJso
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(JsonRejection::from)?;
         if body.is_empty() {
             return Ok(Self(None));
         }
+        if !is_json {
+            return Err(Self::unknown_media_type());
+        }
         let axum::Json(value) = axum::Json::from_bytes(&body)?;
         Ok(Self(Some(value)))
     }
+}
+
+impl<T> MaybeJson<T> {
+    fn unknown_media_type() -> Problem {
+        let detail = "Expected request with `Content-Type: application/json`";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Problem::new(status, "unsupported-media-type", detail)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE);
+    let media_type = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
 }
 
 /// Path parameters whose rejections are problems: what is no id names nothing.

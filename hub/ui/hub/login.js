@@ -1,5 +1,5 @@
 // The way in: name and password, or a code that another browser shows.
-import { byPassword, look, redeem, session, trouble } from '../shared/sign-in.js';
+import { byName, look, redeem, session, trouble } from '../shared/sign-in.js';
 import { html, Icon, Logo, Mark, useState } from '../shared/ui.js';
 import { language, speak, t } from '../shared/words.js';
 
@@ -19,7 +19,7 @@ export function Login() {
     const field = (/** @type {string} */ name) => String(new FormData(form).get(name) ?? '');
     setWorking(true);
     if (code) await redeem(field('code'));
-    else await byPassword(field('user').trim(), field('password'));
+    else await byName('/v1/session', { user: field('user').trim(), password: field('password') });
     if (!trouble.value) await look();
     else /** @type {HTMLInputElement | null} */ (form.querySelector(code ? '[name=code]' : '[name=password]'))?.focus();
     setWorking(false);

@@ -12,7 +12,7 @@ use crate::world::{Client, Site, World};
 const PAGES: [(&str, &str, &str); 4] = [
     ("kiosk", "/", "kiosk"),
     ("kitchen", "/kitchen", "kitchen"),
-    ("pickup", "/pickup", "kiosk"),
+    ("pickup", "/pickup", "board"),
     ("ops", "/ops", "manager"),
 ];
 /// A site that was just started again may not answer yet; its codes of before are still good.
