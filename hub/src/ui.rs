@@ -43,16 +43,8 @@ view!(
     menu, "/menu"
 );
 view!(
-    /// What was sold when and where.
-    analytics, "/analytics"
-);
-view!(
     /// Sites and the boxes that speak for them.
     sites, "/sites"
-);
-view!(
-    /// Who may sign in.
-    people, "/people"
 );
 view!(
     /// Who changed what.

@@ -113,9 +113,7 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(ui::live))
         .routes(routes!(ui::orders))
         .routes(routes!(ui::menu))
-        .routes(routes!(ui::analytics))
         .routes(routes!(ui::sites))
-        .routes(routes!(ui::people))
         .routes(routes!(ui::audit))
         .routes(routes!(ui::proof))
         // Boxes with a token.

@@ -28,11 +28,9 @@ const ROLES: [(Role, Option<&str>, Option<&str>); 10] = [
 /// (`u` for auditors, who begin like admins); admins may call each.
 const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/", "*"),
-    ("get", "/analytics", "*"),
     ("get", "/audit", "*"),
     ("get", "/menu", "*"),
     ("get", "/orders", "*"),
-    ("get", "/people", "*"),
     ("get", "/proof", "*"),
     ("get", "/sites", "*"),
     ("get", "/.well-known/jwks.json", "*"),

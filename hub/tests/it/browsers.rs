@@ -7,16 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Hub, World};
 
 /// Views of the dashboard.
-const VIEWS: [&str; 8] = [
-    "/",
-    "/orders",
-    "/menu",
-    "/analytics",
-    "/sites",
-    "/people",
-    "/audit",
-    "/proof",
-];
+const VIEWS: [&str; 6] = ["/", "/orders", "/menu", "/sites", "/audit", "/proof"];
 
 /// One browser: it calls as the dashboard's script does.
 struct Browser<'a> {
