@@ -84,6 +84,7 @@ impl App {
         let hub = api::Hub {
             pool: api_pool.clone(),
             identity,
+            browsers: config.browsers.clone(),
             keys: Arc::new(keys),
             nats: config.nats.clone(),
             enrolments: Arc::default(),

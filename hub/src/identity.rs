@@ -93,7 +93,20 @@ impl Identity {
     /// # Errors
     /// 500 when the library refuses to sign.
     pub fn mint(&self, subject: Subject, audience: &str) -> Result<Session, Problem> {
-        let token = self.signer.mint(subject, audience, self.life, Utc::now());
+        self.mint_for(subject, audience, self.life)
+    }
+
+    /// The same, good for `life`.
+    ///
+    /// # Errors
+    /// 500 when the library refuses to sign.
+    pub fn mint_for(
+        &self,
+        subject: Subject,
+        audience: &str,
+        life: TimeDelta,
+    ) -> Result<Session, Problem> {
+        let token = self.signer.mint(subject, audience, life, Utc::now());
         let access_token = token.map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
             Problem::internal()
@@ -101,7 +114,7 @@ impl Identity {
         Ok(Session {
             access_token,
             token_type: "Bearer".to_owned(),
-            expires_in: self.life.num_seconds(),
+            expires_in: life.num_seconds(),
         })
     }
 }

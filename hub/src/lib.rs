@@ -6,6 +6,7 @@
 //! - [`intake`] takes the sites' logs, commits them, and answers after the commit.
 //! - [`downline`] keeps what sites read of menus and settings, and sends commands.
 //! - [`api`] answers people and programs over HTTP.
+//! - `ui` serves the dashboard, which calls [`api`].
 //! - [`sites`] knows the sites, and which box may speak for each.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
 //! - [`menus`] keeps drafts, versions and what each site is to run.
@@ -29,6 +30,7 @@ pub mod ledger;
 pub mod menus;
 pub mod metrics;
 pub mod sites;
+mod ui;
 pub mod upkeep;
 
 pub use app::App;
