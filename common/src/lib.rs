@@ -31,6 +31,7 @@ pub mod password;
 pub mod pricing;
 pub mod problem;
 pub mod serve;
+pub mod sign_in_code;
 pub mod site;
 pub mod staff;
 pub mod state;

@@ -85,6 +85,7 @@ impl App {
         let hub = api::Hub {
             pool: api_pool.clone(),
             identity: Arc::clone(&identity),
+            browsers: config.browsers.clone(),
             keys: Arc::new(keys),
             nats: config.nats.clone(),
             enrolments: Arc::default(),

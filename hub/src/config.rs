@@ -32,6 +32,8 @@ pub struct Config {
     pub intake: Intake,
     /// Tokens.
     pub identity: Identity,
+    /// The dashboard's sign-ins.
+    pub browsers: Browsers,
     /// Logs.
     pub log: Log,
     /// Files whose age or end is exported.
@@ -138,6 +140,18 @@ impl Identity {
     pub(crate) fn keys_kept(&self) -> TimeDelta {
         self.longest() + self.token_life()
     }
+}
+
+/// Browsers that people sign in with.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Browsers {
+    /// Seconds that one stays signed in after its pages are closed.
+    pub session_seconds: u32,
+    /// Seconds that a code which signs one in can be used.
+    pub code_seconds: u32,
+    /// Whether cookies are good over TLS alone; browsers take such ones from this machine as well.
+    pub secure_cookies: bool,
 }
 
 /// Logs.

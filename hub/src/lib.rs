@@ -6,6 +6,7 @@
 //! - [`intake`] takes the sites' logs, commits them, and answers after the commit.
 //! - [`downline`] keeps what sites read of menus and settings, and sends commands.
 //! - [`api`] answers people and programs over HTTP.
+//! - `ui` serves the dashboard, which calls [`api`].
 //! - [`sites`] knows the sites, and which box may speak for each.
 //! - [`identity`] signs people in and keeps the keys that vouch for them.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
@@ -32,6 +33,7 @@ pub mod metrics;
 pub(crate) mod people;
 pub(crate) mod sessions;
 pub mod sites;
+mod ui;
 pub mod upkeep;
 
 pub use app::App;

@@ -27,6 +27,7 @@ learn({
     'sign-in.too-many-devices': 'This site has as many devices as one may have. Ask the site manager to revoke some.',
     'sign-in.unknown-code': 'That code was used before, has run out or was mistyped. Ask for a new one.',
     'sign-in.wrong-credentials': 'Name or password is wrong.',
+    'sign-in.sign-in-failed': 'Name or password is wrong.',
     'sign-in.lost': 'No answer. Try again in a moment.',
     'sign-in.role': 'That sign-in may not use this screen.',
     'sign-in.waiting': 'Connecting',
@@ -53,6 +54,7 @@ learn({
     'sign-in.too-many-devices': '端末の数が上限に達しています。管理者にお尋ねください。',
     'sign-in.unknown-code': 'コードが正しくないか、期限切れです。新しいコードをお求めください。',
     'sign-in.wrong-credentials': '名前またはパスワードが違います。',
+    'sign-in.sign-in-failed': '名前またはパスワードが違います。',
     'sign-in.lost': '応答がありません。しばらくしてからお試しください。',
     'sign-in.role': 'このサインインではこの画面を使えません。',
     'sign-in.waiting': '接続しています',
@@ -75,7 +77,7 @@ const RENEW_MAX_MS = 6 * 3_600_000;
 /** Who is signed in; `undefined` while that is not known, null for nobody. */
 export const session = signal(/** @type {Session | null | undefined} */ (undefined));
 /** Why the last try did not work: a key of the words. */
-const trouble = signal('');
+export const trouble = signal('');
 /** Roles that the page is for. */
 let roles = /** @type {string[]} */ ([]);
 let renewal = 0;
@@ -138,7 +140,7 @@ export function signedOut() {
 }
 
 /** Asks who is signed in until there is an answer. */
-async function look() {
+export async function look() {
   for (;;) {
     try {
       const { status, body } = await call('GET', '/v1/session');
@@ -175,7 +177,7 @@ function renewLater(seconds) {
 }
 
 /** @param {string} code */
-async function redeem(code) {
+export async function redeem(code) {
   try {
     const answer = await call('POST', '/v1/session/code', { body: { code, screen: caller.screen } });
     trouble.value = answer.status === 200 ? '' : `sign-in.${slug(answer)}`;
@@ -189,7 +191,7 @@ async function redeem(code) {
  * @param {string} path
  * @param {Record<string, string>} body name, and what proves it
  */
-async function byName(path, body) {
+export async function byName(path, body) {
   try {
     const answer = await call('POST', path, { body });
     if (answer.status !== 200) {

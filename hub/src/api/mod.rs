@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 mod audit;
+mod browser;
 mod commands;
 pub(crate) mod error;
 mod health;
@@ -20,6 +21,7 @@ use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::HeaderName;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use sunakku_common::claims::Verifier;
@@ -41,6 +43,7 @@ use crate::config;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::sites::Limiter;
+use crate::ui;
 
 /// What handlers work with; clones share it.
 #[derive(Clone)]
@@ -49,6 +52,8 @@ pub struct Hub {
     pub pool: PgPool,
     /// Who may sign in, and what signs tokens.
     pub identity: Arc<Identity>,
+    /// How browsers are signed in.
+    pub browsers: config::Browsers,
     /// What says who may connect to nats-server.
     pub keys: Arc<Keys>,
     /// Where sites reach it.
@@ -102,6 +107,17 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(session::refresh))
         .routes(routes!(session::sign_in_at_site))
         .routes(routes!(session::keys))
+        // Browsers of people.
+        .routes(routes!(browser::who))
+        .routes(routes!(browser::set, browser::clear))
+        .routes(routes!(browser::codes::make))
+        .routes(routes!(browser::codes::redeem))
+        .routes(routes!(ui::live))
+        .routes(routes!(ui::orders))
+        .routes(routes!(ui::menu))
+        .routes(routes!(ui::sites))
+        .routes(routes!(ui::audit))
+        .routes(routes!(ui::proof))
         // Boxes with a token.
         .routes(routes!(sites::boxes::enrol))
         // Admins.
@@ -164,6 +180,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
     router
         // Whatever is added after this layer is open to everyone.
         .route_layer(guard)
+        .route("/ui/{version}/{*path}", get(ui::part))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(http::unknown_path)
         .method_not_allowed_fallback(http::unknown_method)

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod audit;
+mod browsers;
 mod commands;
 mod intake;
 mod ledger;

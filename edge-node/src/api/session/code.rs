@@ -6,13 +6,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::TimeDelta;
-use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
 use sunakku_common::event::{By, cause};
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::ids::check_code;
 use sunakku_common::problem::Problem;
+use sunakku_common::sign_in_code::{grouped, plain, random};
 use sunakku_common::telemetry::count_sign_in;
 use sunakku_common::trace;
 
@@ -29,10 +29,6 @@ const SCREENS: [Role; 5] = [
     Role::Cashier,
     Role::Manager,
 ];
-/// What a code is written in: no letter looks like a digit or another letter (Crockford's base 32).
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Characters of a code, five bits each: 80 bits cannot be guessed within its life.
-const LENGTH: usize = 16;
 
 /// The body of `POST /v1/session/codes`.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -147,49 +143,4 @@ pub(in crate::api) async fn redeem(
     tracing::info!(device = device.name, role = %device.role, screen, "a screen signed in");
     let life = TimeDelta::seconds(state.inner.config.identity.screen_seconds);
     signed_in(&state, pairing::of(device), &screen, life)
-}
-
-fn random() -> String {
-    let mut source = rand::rng();
-    let one = |_| char::from(ALPHABET[source.random_range(0..ALPHABET.len())]);
-    (0..LENGTH).map(one).collect()
-}
-
-/// As people read it: four groups of four.
-fn grouped(code: &str) -> String {
-    let letters: Vec<char> = code.chars().collect();
-    let groups = letters
-        .chunks(4)
-        .map(|group| group.iter().collect::<String>());
-    groups.collect::<Vec<_>>().join("-")
-}
-
-/// As it is kept, from what people typed.
-fn plain(typed: &str) -> String {
-    let letters = typed
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(2 * LENGTH);
-    letters
-        .map(|letter| match letter.to_ascii_uppercase() {
-            'O' => '0',
-            'I' | 'L' => '1',
-            other => other,
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_survives_being_read_out() {
-        let code = random();
-        assert_eq!(code.len(), LENGTH);
-        assert_eq!(plain(&grouped(&code)), code);
-        assert_eq!(plain(&grouped(&code).to_lowercase()), code);
-        assert_eq!(plain("o0-iIlL 1"), "0011111");
-        assert_ne!(random(), code);
-    }
 }
