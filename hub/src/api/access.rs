@@ -16,6 +16,7 @@ use sunakku_common::problem::Problem;
 
 use super::Hub;
 use super::error::{Answer, OrProblem as _};
+use crate::sessions;
 
 /// Who may call a route. Admins may call each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/proof", Open),
     ("GET", "/v1/session", SignedIn),
     ("POST", "/v1/session", Open),
+    ("DELETE", "/v1/session", SignedIn),
+    ("POST", "/v1/session/refresh", Open),
     ("POST", "/v1/session/cookie", SignedIn),
     ("DELETE", "/v1/session/cookie", SignedIn),
     ("POST", "/v1/session/codes", SignedIn),
@@ -89,6 +92,16 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/orders/{id}/timeline", SITE_READ),
     ("GET", "/v1/ledger", SITE_READ),
     ("GET", "/v1/audit", ADMINS_READ),
+    ("GET", "/v1/users", SITE_READ),
+    ("POST", "/v1/users", SITE),
+    ("GET", "/v1/users/{name}", SITE_READ),
+    ("PATCH", "/v1/users/{name}", SITE),
+    ("POST", "/v1/users/{name}/disable", SITE),
+    ("POST", "/v1/users/{name}/enable", SITE),
+    ("POST", "/v1/users/{name}/sign-out", SITE),
+    ("PUT", "/v1/users/{name}/password", SITE),
+    ("PUT", "/v1/users/{name}/pin", SITE),
+    ("DELETE", "/v1/users/{name}/pin", SITE),
     ("GET", "/v1/menus", MENU_READ),
     ("POST", "/v1/menus", ADMINS),
     ("GET", "/v1/menus/{menu}", MENU_READ),
@@ -133,6 +146,9 @@ pub(super) async fn guard(
     let Some(access) = access(request.method(), path.as_str()) else {
         return Ok(not_served(path.as_str()).await);
     };
+    if access != Open {
+        hub.identity.ready().await?;
+    }
     let caller = identify(
         &hub.identity.verifier(),
         request.method(),
@@ -140,11 +156,20 @@ pub(super) async fn guard(
     );
     match access {
         Open => {}
-        SignedIn => drop(caller.clone()?),
-        Roles(roles) => caller.clone()?.require(roles)?,
+        SignedIn => check_session(&hub, &caller.clone()?).await?,
+        Roles(roles) => {
+            let caller = caller.clone()?;
+            caller.require(roles)?;
+            check_session(&hub, &caller).await?;
+        }
     }
     request.extensions_mut().insert(Identified(caller));
     Ok(next.run(request).await)
+}
+
+/// Refuses a token whose session is over, however long the token itself would be good.
+async fn check_session(hub: &Hub, Caller(claims): &Caller) -> Answer<()> {
+    sessions::check(&hub.pool, claims, hub.identity.options().idle()).await
 }
 
 async fn not_served(path: &str) -> Response {

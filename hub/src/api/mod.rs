@@ -11,6 +11,7 @@ pub(crate) mod menus;
 mod orders;
 mod session;
 mod sites;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +103,8 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
     let whole_menu = DefaultBodyLimit::max(max_menu_bytes);
     OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
-        .routes(routes!(session::sign_in))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(session::refresh))
         .routes(routes!(session::sign_in_at_site))
         .routes(routes!(session::keys))
         // Browsers of people.
@@ -155,6 +157,13 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(menus::exchange::export))
         .routes(routes!(menus::exchange::import).layer(whole_menu))
         .routes(routes!(audit::list))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::change))
+        .routes(routes!(users::disable))
+        .routes(routes!(users::enable))
+        .routes(routes!(users::sign_out))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::set_pin, users::clear_pin))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

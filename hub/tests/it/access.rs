@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use chrono::{TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sunakku_common::claims::{HUB_AUDIENCE, HUB_ISSUER, Role, Signer, Subject};
+use sunakku_common::claims::{HUB_AUDIENCE, HUB_ISSUER, Role, Signer, Subject, Verifier};
+use uuid::Uuid;
 
 use crate::support::{Hub, World, order_id};
 
@@ -69,11 +70,22 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/v1/orders/{id}/timeline", "urm"),
     ("get", "/v1/session", "+"),
     ("post", "/v1/session", "*"),
+    ("post", "/v1/session/refresh", "*"),
     ("post", "/v1/session/code", "*"),
     ("post", "/v1/session/codes", "+"),
     ("delete", "/v1/session/cookie", "+"),
     ("post", "/v1/session/cookie", "+"),
     ("post", "/v1/session/site", "urmkc"),
+    ("get", "/v1/users", "urm"),
+    ("post", "/v1/users", "rm"),
+    ("get", "/v1/users/{name}", "urm"),
+    ("patch", "/v1/users/{name}", "rm"),
+    ("post", "/v1/users/{name}/disable", "rm"),
+    ("post", "/v1/users/{name}/enable", "rm"),
+    ("post", "/v1/users/{name}/sign-out", "rm"),
+    ("put", "/v1/users/{name}/password", "rm"),
+    ("put", "/v1/users/{name}/pin", "rm"),
+    ("delete", "/v1/users/{name}/pin", "rm"),
     ("get", "/v1/sites", "urm"),
     ("post", "/v1/sites", ""),
     ("patch", "/v1/sites/{id}", ""),
@@ -100,16 +112,32 @@ fn may(role: Role, who: &str) -> bool {
     }
 }
 
-/// A token of the hub's own key.
-fn token(world: &World, role: Role, region: Option<&str>, site: Option<&str>) -> Result<String> {
-    let key = std::fs::read(world.sandbox.root().join("hub.key"))?;
-    let subject = Subject {
-        site: site.map(str::parse).transpose()?,
-        region: region.map(str::to_owned),
-        ..Subject::new("kim", role)
-    };
-    let signer = Signer::new(HUB_ISSUER, &key)?;
-    Ok(signer.mint(subject, HUB_AUDIENCE, TimeDelta::minutes(5), Utc::now())?)
+/// Makes tokens with the hub's own key, in the session of an admin who is signed in.
+struct Mint {
+    signer: Signer,
+    session: Uuid,
+}
+
+impl Mint {
+    async fn new(world: &World, hub: &Hub) -> Result<Self> {
+        let key = std::fs::read(world.sandbox.root().join("hub.key"))?;
+        let signer = Signer::new(HUB_ISSUER, &key)?;
+        let keys = [(signer.public(), HUB_ISSUER.to_owned())];
+        let claims = Verifier::new(HUB_AUDIENCE, keys)?.verify(&hub.token("ann").await?)?;
+        let session = claims.sid.context("a session")?;
+        Ok(Self { signer, session })
+    }
+
+    fn token(&self, role: Role, region: Option<&str>, site: Option<&str>) -> Result<String> {
+        let subject = Subject {
+            site: site.map(str::parse).transpose()?,
+            region: region.map(str::to_owned),
+            sid: Some(self.session),
+            ..Subject::new("ann", role)
+        };
+        let life = TimeDelta::minutes(5);
+        Ok(self.signer.mint(subject, HUB_AUDIENCE, life, Utc::now())?)
+    }
 }
 
 /// Sends a request and gives its status.
@@ -147,15 +175,18 @@ async fn the_document_names_every_route_and_its_roles_alone_may_call_it() -> Res
             methods.map(move |(method, _)| (method.as_str(), path.as_str()))
         })
         .collect();
+    let sign_out = ("delete", "/v1/session");
     let expected: BTreeSet<_> = ROUTES.iter().map(|(m, p, _)| (*m, *p)).collect();
+    let expected = &expected | &BTreeSet::from([sign_out]);
     ensure!(
         in_document == expected,
         "{in_document:?}\ninstead of\n{expected:?}"
     );
 
+    let mint = Mint::new(&world, &hub).await?;
     let tokens: Vec<(Role, String)> = ROLES
         .into_iter()
-        .map(|(role, region, site)| Ok((role, token(&world, role, region, site)?)))
+        .map(|(role, region, site)| Ok((role, mint.token(role, region, site)?)))
         .collect::<Result<_>>()?;
     for (method, path, who) in ROUTES.iter().filter(|(_, _, who)| *who != "*") {
         let path = path.replace("{id}", &order_id().to_string());
@@ -173,6 +204,14 @@ async fn the_document_names_every_route_and_its_roles_alone_may_call_it() -> Res
                 "{method} {path} as {role}: {got}"
             );
         }
+    }
+    // Everybody may sign out, which ends the session of all these tokens.
+    let (method, path) = sign_out;
+    let got = status(&hub, method, path, None, None).await?;
+    ensure!(got == 401, "{got}");
+    for (expected, (role, token)) in [204, 401].into_iter().zip(&tokens[2..]) {
+        let got = status(&hub, method, path, Some(token), None).await?;
+        ensure!(got == expected, "{role}: {got}");
     }
     hub.send(Method::GET, "/v1/nothing", None, None, 404)
         .await?;
@@ -211,10 +250,11 @@ async fn what_belongs_to_other_sites_does_not_exist_for_whoever_is_bound_to_some
         hub.send(Method::POST, &path, Some(&admin), pause, 201)
             .await?;
     }
-    let north = token(&world, Role::RegionManager, Some("north"), None)?;
-    let manager = token(&world, Role::Manager, None, Some("s1"))?;
-    let placeless = token(&world, Role::Manager, None, None)?;
-    let auditor = token(&world, Role::Auditor, None, None)?;
+    let mint = Mint::new(&world, &hub).await?;
+    let north = mint.token(Role::RegionManager, Some("north"), None)?;
+    let manager = mint.token(Role::Manager, None, Some("s1"))?;
+    let placeless = mint.token(Role::Manager, None, None)?;
+    let auditor = mint.token(Role::Auditor, None, None)?;
     for (who, sites) in [
         (&north, &["s1", "s2"][..]),
         (&manager, &["s1"]),
@@ -278,7 +318,8 @@ async fn a_manager_of_a_region_overrides_there_and_nowhere_else() -> Result<()> 
         admin.patch(&path, json!({ "region": region }), 200).await?;
     }
     admin.lunch(&["s1", "s3"]).await?;
-    let north = token(&world, Role::RegionManager, Some("north"), None)?;
+    let mint = Mint::new(&world, &hub).await?;
+    let north = mint.token(Role::RegionManager, Some("north"), None)?;
     for (place, own) in [
         ("overrides/s1", true),
         ("overrides/s3", false),
