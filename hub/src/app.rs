@@ -147,6 +147,7 @@ impl App {
         tasks.http.finish(limit).await;
         tasks.downline.handle.abort();
         tasks.upkeep.handle.abort();
+        tasks.keys.handle.abort();
         tasks.recorder.handle.abort();
         // A goodbye to the server; one that hangs is not waited for.
         let _ = timeout(GOODBYE_LIMIT, join_all(pools.iter().map(PgPool::close))).await;
@@ -182,9 +183,9 @@ impl App {
             pool: self.intake_pool,
             api_pool: self.api_pool,
             client: self.client,
-            health: self.health,
-            identity: self.identity,
+            health: self.health.clone(),
         };
+        let (identity, up) = (self.identity, self.health);
         let watch = self.config.watch;
         Tasks {
             http: Task::spawn("http", async { Ok(serve.into_future().await?) }),
@@ -197,6 +198,10 @@ impl App {
             }),
             downline: Task::spawn("downline", downline.run()),
             upkeep: Task::spawn("upkeep", upkeep.run()),
+            keys: Task::spawn("keys", async move {
+                up.postgres_up().await;
+                identity.keep_keys().await
+            }),
             recorder: Task::spawn("metrics", async move {
                 telemetry::upkeep(telemetry::metrics()?, watch).await;
                 Ok(())
@@ -211,6 +216,7 @@ struct Tasks {
     intake: Task,
     downline: Task,
     upkeep: Task,
+    keys: Task,
     recorder: Task,
 }
 
@@ -222,6 +228,7 @@ impl Tasks {
             failure = self.intake.failure() => failure,
             failure = self.downline.failure() => failure,
             failure = self.upkeep.failure() => failure,
+            failure = self.keys.failure() => failure,
             failure = self.recorder.failure() => failure,
         }
     }

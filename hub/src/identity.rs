@@ -12,24 +12,34 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use arc_swap::ArcSwap;
 use axum::http::StatusCode;
 use chrono::{TimeDelta, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use sunakku_common::claims::{PublicKey, Subject, Verifier};
 use sunakku_common::config::User;
 use sunakku_common::http::Session;
 use sunakku_common::problem::Problem;
 use sunakku_common::telemetry::count_sign_in;
+use tokio::time::{Instant, sleep, timeout};
 
 use self::backoff::Backoff;
 use self::keys::{KeyFile, Ring};
 use self::secrets::Secrets;
 use crate::api::error::Answer;
 use crate::config;
+use crate::database::give_up;
 use crate::people::{self, Person};
+
+/// How often the keys are read anew.
+const REFRESH_EVERY: Duration = Duration::from_secs(5);
+/// How often the newest key is asked for its age.
+const ROTATION_EVERY: Duration = Duration::from_secs(3_600);
+/// How long the database may take over the keys.
+const KEYS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Signs people in and mints tokens.
 pub struct Identity {
@@ -82,15 +92,50 @@ impl Identity {
         self.ring.load().public.clone()
     }
 
-    /// Reads the keys of the database anew.
+    /// Keeps the keys as the database has them, where other replicas may have made one, and makes
+    /// another one in time. Runs until it is dropped.
     ///
     /// # Errors
-    /// When the database fails, or none of its keys can be used.
-    pub async fn refresh(&self) -> Result<()> {
-        let ring = keys::load(&self.pool, &self.file, self.options.keys_kept()).await?;
+    /// None; what fails is tried again.
+    pub async fn keep_keys(&self) -> Result<()> {
+        let mut rotation_due = Instant::now();
+        loop {
+            let done = if rotation_due <= Instant::now() {
+                rotation_due = Instant::now() + ROTATION_EVERY;
+                self.rotate_when_old().await
+            } else {
+                self.refresh().await
+            };
+            if let Err(error) = done {
+                tracing::warn!("the signing keys are as before: {error:#}");
+            }
+            sleep(REFRESH_EVERY).await;
+        }
+    }
+
+    /// Reads the keys of the database anew.
+    async fn refresh(&self) -> Result<()> {
+        self.with_keys(async |connection| self.load(connection).await)
+            .await
+    }
+
+    async fn load(&self, connection: &mut PgConnection) -> Result<()> {
+        let ring = keys::load(connection, &self.file, self.options.keys_kept()).await?;
         self.ring.store(Arc::new(ring));
         self.is_loaded.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Works with a connection, which is given up when it does not answer in time.
+    async fn with_keys<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.pool.acquire().await?;
+        match timeout(KEYS_LIMIT, work(&mut connection)).await {
+            Ok(done) => done,
+            Err(_) => Err(give_up(connection).into()),
+        }
     }
 
     /// Makes sure that the keys of the database are known.
@@ -109,13 +154,14 @@ impl Identity {
     }
 
     /// Makes a new key when the newest is older than the settings say.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn rotate_when_old(&self) -> Result<()> {
+    async fn rotate_when_old(&self) -> Result<()> {
         let age = TimeDelta::days(self.options.rotate_days.into());
         let after = TimeDelta::seconds(self.options.key_notice_seconds.into());
-        keys::rotate_when_old(&self.pool, &self.file, after, age).await
+        self.with_keys(async |connection| {
+            keys::rotate_when_old(connection, &self.file, after, age).await?;
+            self.load(connection).await
+        })
+        .await
     }
 
     /// Makes a new key. With `at_once`, it signs now and nothing signed before is believed.
@@ -123,13 +169,17 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn rotate(&self, at_once: bool) -> Result<String> {
-        self.refresh().await?;
         let notice = match at_once {
             true => 0,
             false => self.options.key_notice_seconds,
         };
         let after = TimeDelta::seconds(notice.into());
-        keys::rotate(&self.pool, &self.file, after, at_once).await
+        self.with_keys(async |connection| {
+            // A file whose key is not known yet makes itself known first.
+            self.load(connection).await?;
+            keys::rotate(connection, &self.file, after, at_once).await
+        })
+        .await
     }
 
     /// The person, when the password is right. An unknown name and a wrong password give the same

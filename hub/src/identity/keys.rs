@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
 use sunakku_common::claims::{HUB_AUDIENCE, HUB_ISSUER, PublicKey, Signer, Verifier};
 use sunakku_common::config::signing_key;
 
@@ -106,20 +106,24 @@ impl Ring {
 
 /// The keys as the database has them. A file whose key is not among them makes itself known: it
 /// is new, and signs from now on.
-pub(super) async fn load(pool: &PgPool, file: &KeyFile, kept: TimeDelta) -> Result<Ring> {
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    file: &KeyFile,
+    kept: TimeDelta,
+) -> Result<Ring> {
     sqlx::query(
         "insert into signing_key (kid, public_key, signs_from) values ($1, $2, now())
          on conflict do nothing",
     )
     .bind(&file.public.kid)
     .bind(&file.public.x)
-    .execute(pool)
+    .execute(&mut *connection)
     .await?;
     let rows: Vec<Row> = sqlx::query_as(
         "select kid, public_key, sealed, signs_from, revoked_at from signing_key
          order by signs_from desc, kid",
     )
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
     let rows: Vec<Row> = rows
         .into_iter()
@@ -168,14 +172,14 @@ pub(crate) async fn published(
 /// Makes a key that signs `after` a while; with `revoke`, nothing that others signed is believed
 /// from now on. Answers its name.
 pub(super) async fn rotate(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     file: &KeyFile,
     after: TimeDelta,
     revoke: bool,
 ) -> Result<String> {
     let pkcs8 = Signer::generate_pkcs8()?;
     let public = Signer::new(HUB_ISSUER, &pkcs8)?.public().clone();
-    let mut tx = pool.begin().await?;
+    let mut tx = connection.begin().await?;
     if revoke {
         sqlx::query("update signing_key set revoked_at = now() where revoked_at is null")
             .execute(&mut *tx)
@@ -197,12 +201,12 @@ pub(super) async fn rotate(
 
 /// Rotates when the newest key is older than `age`; of replicas that find so at once, one does.
 pub(super) async fn rotate_when_old(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     file: &KeyFile,
     after: TimeDelta,
     age: TimeDelta,
 ) -> Result<()> {
-    let mut tx = pool.begin().await?;
+    let mut tx = connection.begin().await?;
     let is_old: Option<bool> = sqlx::query_scalar(
         "select case when pg_try_advisory_xact_lock(hashtext('sunakku signing key'))
                      then (select max(made_at) < now() - make_interval(secs => $1) from signing_key)
@@ -212,7 +216,7 @@ pub(super) async fn rotate_when_old(
     .fetch_one(&mut *tx)
     .await?;
     if is_old == Some(true) {
-        let kid = rotate(pool, file, after, false).await?;
+        let kid = rotate(&mut tx, file, after, false).await?;
         tracing::info!(kid, "a new key will sign tokens");
     }
     tx.commit().await?;

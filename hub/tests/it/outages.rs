@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::{BoxFuture, try_join_all};
+use serde_json::json;
 use sqlx::PgPool;
 use sunakku_common::sync::Answer;
 use xtask::harness::{LIMIT, Server as _, TcpProxy, wait_for};
@@ -245,12 +246,9 @@ async fn a_hub_can_start_before_its_servers() -> Result<()> {
     world.nats.kill()?;
     let hub = Hub::start_unready(&world, "hub").await?;
     hub.wait_status("unready").await?;
-    let token = hub
-        .token("ann")
-        .await
-        .context("signing in needs no database")?;
-    let get = reqwest::Method::GET;
-    let problem = hub.send(get, "/v1/sites", Some(&token), None, 503).await?;
+    let ann = Some(json!({"user": "ann", "password": crate::support::PASSWORD}));
+    let post = reqwest::Method::POST;
+    let problem = hub.send(post, "/v1/session", None, ann, 503).await?;
     let kind = &problem["type"];
     ensure!(
         kind == "urn:sunakku:problem:database-unavailable",
