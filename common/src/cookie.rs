@@ -107,7 +107,14 @@ fn is_same_origin(headers: &HeaderMap) -> Option<bool> {
     Some(!host.is_empty() && authority.eq_ignore_ascii_case(host))
 }
 
-fn cross_origin() -> Problem {
+/// Whether a browser says that the page of another site made it call.
+pub(crate) fn is_foreign(headers: &HeaderMap) -> bool {
+    let fetch_site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let other = matches!(fetch_site, Some(b"cross-site" | b"same-site"));
+    other || is_same_origin(headers) == Some(false)
+}
+
+pub(crate) fn cross_origin() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "cross-origin",

@@ -1,9 +1,13 @@
 //! Events of the site log: what happened at a site, in the order in which it happened.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
+use crate::claims::Role;
 use crate::ids::{CommandId, Epoch, OrderId, TicketId};
 use crate::order::{OrderDetails, OrderLine, Service};
 use crate::state::{OrderState, TicketState, text_enum};
@@ -85,6 +89,18 @@ pub mod kind {
     pub const QUEUE_PAUSED: &str = "queue.paused";
     /// The work queue goes on: [`super::QueueSwitched`].
     pub const QUEUE_RESUMED: &str = "queue.resumed";
+    /// A device was let in: [`super::DeviceMoved`].
+    pub const DEVICE_PAIRED: &str = "device.paired";
+    /// A device is let in no more: [`super::DeviceMoved`].
+    pub const DEVICE_REVOKED: &str = "device.revoked";
+    /// A person has signed in: [`super::SessionMoved`].
+    pub const SESSION_SIGNED_IN: &str = "session.signed_in";
+    /// A person has signed out: [`super::SessionMoved`].
+    pub const SESSION_SIGNED_OUT: &str = "session.signed_out";
+    /// Somebody gave a wrong password or PIN for a person who is known: [`super::SessionMoved`].
+    pub const SESSION_REFUSED: &str = "session.refused";
+    /// After too many of them the person cannot sign in at that device for a while: [`super::SessionMoved`].
+    pub const SESSION_LOCKED: &str = "session.locked";
     /// Every kind that an [`super::OrderMoved`] comes in.
     pub const ORDER_MOVES: &[&str] = &[
         ORDER_PREPARING,
@@ -493,6 +509,41 @@ pub struct StaffCall {
     /// The device where the guest is.
     pub device: String,
     /// Who did it: called, or saw to it.
+    pub by: By,
+}
+
+/// Body of [`kind::DEVICE_PAIRED`] and [`kind::DEVICE_REVOKED`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceMoved {
+    /// The device; the `sid` of its tokens.
+    pub device: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Who let it in, or shut it out.
+    pub by: By,
+    /// Why, where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Body of the kinds `session.*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionMoved {
+    /// The person.
+    pub user: String,
+    /// What the person may do.
+    pub role: Role,
+    /// How: `password` or `pin`.
+    pub method: String,
+    /// From which address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// Until when the person cannot sign in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// Who did it, and at which device.
     pub by: By,
 }
 

@@ -7,6 +7,7 @@
 //! binaries share.
 
 pub mod assets;
+pub mod browser;
 pub mod business_day;
 pub mod certificate;
 pub mod chain;
@@ -29,6 +30,8 @@ pub mod order;
 pub mod password;
 pub mod pricing;
 pub mod problem;
+pub mod serve;
+pub mod sign_in_code;
 pub mod site;
 pub mod staff;
 pub mod state;

@@ -35,9 +35,11 @@ pub const HTTP_DURATION: &str = "sunakku_http_request_duration_seconds";
 
 /// Requests that are being answered.
 pub const HTTP_IN_FLIGHT: &str = "sunakku_http_requests_in_flight";
+/// Connections that were closed at once, because there were too many.
+pub const HTTP_CONNECTIONS_REFUSED: &str = "sunakku_http_connections_refused_total";
 /// Log messages by level, as far as the filter lets them through.
 pub const LOG_MESSAGES: &str = "sunakku_log_messages_total";
-/// Sign-ins by method (`password`, `code`) and result (`ok`, `denied`).
+/// Sign-ins by method (`password`, `pin`, `code`, `pairing`) and result (`ok`, `denied`).
 pub const AUTH_ATTEMPTS: &str = "sunakku_auth_attempts_total";
 /// Time from a question to a server until its answer, by `dependency` and `operation`.
 pub const DEPENDENCY_DURATION: &str = "sunakku_dependency_request_duration_seconds";
@@ -114,6 +116,10 @@ pub fn metrics() -> Result<PrometheusHandle> {
 fn describe() {
     use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
     describe_gauge!(HTTP_IN_FLIGHT, "Requests that are being answered");
+    describe_counter!(
+        HTTP_CONNECTIONS_REFUSED,
+        "Connections that were closed at once, because there were too many"
+    );
     describe_counter!(LOG_MESSAGES, "Log messages by level");
     describe_counter!(AUTH_ATTEMPTS, "Sign-ins by method and result");
     describe_histogram!(
@@ -122,6 +128,7 @@ fn describe() {
         "Question to a server until its answer"
     );
     gauge!(HTTP_IN_FLIGHT).set(0);
+    counter!(HTTP_CONNECTIONS_REFUSED).increment(0);
     for level in ["error", "warn", "info"] {
         counter!(LOG_MESSAGES, "level" => level).increment(0);
     }

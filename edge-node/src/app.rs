@@ -1,19 +1,19 @@
 //! The edge as a whole: what it is made of, how it starts and how it stops.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::{ConnectOptions, ServerAddr};
-use sunakku_common::claims::{HUB_ISSUER, PublicKey, Signer, Verifier, site_audience};
+use chrono::TimeDelta;
+use sunakku_common::claims::{PublicKey, Signer, site_audience};
 use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
 use sunakku_common::nats::{read_claims, read_creds, read_private};
+use sunakku_common::serve::{Bounds, serve};
 use sunakku_common::sync::Sender;
 use sunakku_common::{subjects, telemetry};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,13 +21,16 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::door::Door;
 use crate::downline::{Downline, Menus, SiteState};
+use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
 use crate::maintenance::Maintenance;
+use crate::pairing::Pairings;
 use crate::printer::Printer;
 use crate::queue::Queue;
+use crate::rates::Rates;
 use crate::screens::Screens;
-use crate::state::{AppState, Shared};
+use crate::state::{AppState, PasswordChecks, Shared};
 use crate::store::{FirstCounts, Store};
 use crate::sync::Replicator;
 use crate::webhook::Webhook;
@@ -79,7 +82,12 @@ impl App {
         let id = config.site.id.clone();
         let renewals = || Credentials::new(file, id, nats.clone(), replicator.status());
         let credentials = has_hub.then(renewals);
-        let (signer, verifier) = identity(&config)?;
+        let (signer, hub_key) = identity(&config)?;
+        let life = TimeDelta::seconds(config.identity.screen_seconds);
+        let keys = (signer.public().clone(), hub_key);
+        let gate = Gate::start(config.site.id.clone(), store.clone(), keys, life).await;
+        let gate = gate.context("reading the store")?;
+        gate.take(site.settings().as_ref());
         let (log, pickup) = (config.log.clone(), config.pickup.clone());
         let escalation = config.kitchen.clone();
         let (health, maintenance) =
@@ -110,11 +118,16 @@ impl App {
             health,
             printers: printers.iter().map(Printer::shown).collect(),
             signer,
-            verifier: Arc::new(verifier),
-            password_checks: Semaphore::new(2),
+            gate,
+            pairings: Pairings::default(),
+            password_checks: PasswordChecks::default(),
             screens: Screens::new(
                 config.http.max_websockets,
                 config.http.max_websockets_per_caller,
+            ),
+            rates: Rates::new(
+                config.http.requests_per_minute_of_caller,
+                config.http.anonymous_per_minute_of_address,
             ),
             door: Door::new(
                 config.screens.guests_per_minute,
@@ -156,6 +169,7 @@ impl App {
         }
         let (kitchen, store) = (shared.kitchen.clone(), shared.store.clone());
         tasks.spawn(kitchen.run(store, ending.clone()));
+        tasks.spawn(shared.gate.clone().run(ending.clone()));
         tasks.spawn(Downline::new(self.state.clone()).run(ending.clone()));
         if let Some(credentials) = self.credentials {
             tasks.spawn(credentials.run(ending.clone()));
@@ -166,12 +180,19 @@ impl App {
         let (facts, token) = (facts::watch(self.state.clone()), ending.clone());
         tasks.spawn(async move { token.run_until_cancelled(facts).await });
         shared.queue.start(tasks, ending);
-        let router = api::router(self.state).into_make_service_with_connect_info::<SocketAddr>();
+        let router = api::router(self.state);
         let address = self.listener.local_addr()?;
         tracing::info!(site = %shared.config.site.id, %address, "listening");
-        let stopped = stop.clone();
-        let serve = axum::serve(self.listener, router)
-            .with_graceful_shutdown(async move { stopped.cancelled().await });
+        let http = &shared.config.http;
+        let bounds = Bounds {
+            max_connections: http.max_connections,
+            max_connections_of_address: http.max_connections_of_address,
+            proxies: http.trusted_proxies.clone(),
+            head_timeout: Duration::from_secs(http.head_timeout_seconds),
+            max_head_bytes: http.max_head_bytes,
+            max_headers: http.max_headers,
+        };
+        let serve = serve(self.listener, router, bounds, stop.clone());
         let ended = async {
             stop.cancelled().await;
             tracing::info!("stopping");
@@ -179,13 +200,13 @@ impl App {
             tasks.close();
             tasks.wait().await;
         };
-        let all = async { tokio::join!(async { serve.await }, ended).0 };
+        let all = async { tokio::join!(serve, ended) };
         let limit = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            served = all => served.context("serving HTTP"),
+            _ended = all => Ok(()),
             () = limit => {
                 tracing::warn!("some requests did not end in time");
                 Ok(())
@@ -278,21 +299,11 @@ async fn connect_nats(config: &Config) -> Result<async_nats::Client> {
         .context("nats.url: cannot be used")
 }
 
-fn identity(config: &Config) -> Result<(Signer, Verifier)> {
-    let audience = site_audience(&config.site.id);
+/// What signs the tokens of this edge, and the hub's key as far as the configuration knows it.
+fn identity(config: &Config) -> Result<(Signer, Option<PublicKey>)> {
     let key = signing_key(&config.identity.key_file)?;
-    let signer = Signer::new(audience.clone(), &key).context("identity.key_file")?;
-    let mut keys = vec![(signer.public().clone(), audience.clone())];
-    if !config.identity.hub_public_key.is_empty() {
-        let key = PublicKey::from_x(&config.identity.hub_public_key);
-        keys.push((
-            key.context("identity.hub_public_key")?,
-            HUB_ISSUER.to_owned(),
-        ));
-    }
-    let verifier = Verifier::new(
-        audience,
-        keys.iter().map(|(key, issuer)| (key, issuer.clone())),
-    )?;
-    Ok((signer, verifier))
+    let signer = Signer::new(site_audience(&config.site.id), &key).context("identity.key_file")?;
+    let hub = &config.identity.hub_public_key;
+    let hub = (!hub.is_empty()).then(|| PublicKey::from_x(hub));
+    Ok((signer, hub.transpose().context("identity.hub_public_key")?))
 }

@@ -3,6 +3,7 @@
 mod printer;
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -64,6 +65,14 @@ section!(Site {
 });
 section!(Http {
     listen: String,
+    trusted_proxies: Vec<IpAddr>,
+    max_connections: usize,
+    max_connections_of_address: usize,
+    head_timeout_seconds: u64,
+    max_head_bytes: usize,
+    max_headers: usize,
+    requests_per_minute_of_caller: u32,
+    anonymous_per_minute_of_address: u32,
     max_body_bytes: usize,
     request_timeout_seconds: u64,
     max_websockets: usize,
@@ -102,6 +111,8 @@ section!(Identity {
     key_file: PathBuf,
     hub_public_key: String,
     session_seconds: i64,
+    pin_session_seconds: i64,
+    max_session_seconds: i64,
     code_seconds: u64,
     screen_seconds: i64,
     secure_cookies: bool,
@@ -227,9 +238,26 @@ impl Config {
             config.http.max_websockets > 0 && config.http.max_websockets_per_caller > 0,
             "http.max_websockets and http.max_websockets_per_caller must be at least 1"
         );
+        let http = &config.http;
         ensure!(
-            config.identity.session_seconds > 0,
-            "identity.session_seconds must be positive"
+            http.max_connections > 0 && http.max_connections_of_address > 0,
+            "http.max_connections and http.max_connections_of_address must be at least 1"
+        );
+        ensure!(
+            http.head_timeout_seconds > 0 && 8_192 <= http.max_head_bytes && http.max_headers > 0,
+            "http.head_timeout_seconds and http.max_headers must be at least 1, \
+             http.max_head_bytes at least 8192"
+        );
+        ensure!(
+            http.requests_per_minute_of_caller > 0 && http.anonymous_per_minute_of_address > 0,
+            "http.requests_per_minute_of_caller and http.anonymous_per_minute_of_address must be \
+             at least 1"
+        );
+        ensure!(
+            config.identity.session_seconds > 0
+                && config.identity.pin_session_seconds > 0
+                && config.identity.max_session_seconds > 0,
+            "identity.session_seconds, .pin_session_seconds and .max_session_seconds must be positive"
         );
         let identity = &config.identity;
         ensure!(

@@ -23,14 +23,14 @@ struct Buckets {
 
 /// What was left at a moment; it fills up within a minute.
 #[derive(Clone, Copy)]
-struct Bucket {
+pub(crate) struct Bucket {
     left: f64,
     at: Instant,
 }
 
 impl Bucket {
     /// What is left now, of `size` at most.
-    fn left(&self, size: u32, now: Instant) -> f64 {
+    pub(crate) fn left(&self, size: u32, now: Instant) -> f64 {
         let size = f64::from(size);
         let filled = now
             .saturating_duration_since(self.at)
@@ -41,7 +41,7 @@ impl Bucket {
 }
 
 /// What remains after one was taken from `left`; otherwise how long until there is one.
-fn take(left: f64, size: u32, now: Instant) -> Result<Bucket, Duration> {
+pub(crate) fn take(left: f64, size: u32, now: Instant) -> Result<Bucket, Duration> {
     if left < 1.0 {
         return Err(MINUTE.mul_f64((1.0 - left) / f64::from(size)));
     }
@@ -89,7 +89,7 @@ impl Door {
 }
 
 /// What one guest can have to himself: an IPv4 address, or the 64 bits of an IPv6 network.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

@@ -295,7 +295,9 @@ fn start_at_zero() {
         counter!(EPOCHS_STARTED, "reason" => reason).absolute(0);
     }
     for result in ["ok", "denied"] {
-        counter!(AUTH_ATTEMPTS, "method" => "code", "result" => result).absolute(0);
+        for method in ["code", "pairing", "pin"] {
+            counter!(AUTH_ATTEMPTS, "method" => method, "result" => result).absolute(0);
+        }
     }
     counter!(MENU_REFUSED).absolute(0);
     gauge!(WEBSOCKETS).set(0.0);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
+use uuid::Uuid;
 
 /// Connected pages of one guest's phone at most.
 const MAX_PER_GUEST: usize = 8;
@@ -21,6 +22,9 @@ pub(crate) struct Connected {
     pub(crate) screen: Option<String>,
     /// What it follows.
     pub(crate) topics: Vec<String>,
+    /// Its device, if it was let in as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<Uuid>,
     /// Since when.
     pub(crate) since: DateTime<Utc>,
 }
@@ -119,6 +123,7 @@ mod tests {
             name: name.to_owned(),
             role: Role::Kiosk,
             screen: None,
+            device: None,
             topics: Vec::new(),
             since: Utc::now(),
         }

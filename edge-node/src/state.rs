@@ -13,10 +13,13 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::door::Door;
 use crate::downline::{Menus, SiteState};
+use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
+use crate::pairing::Pairings;
 use crate::printer::PrinterShown;
 use crate::queue::Queue;
+use crate::rates::Rates;
 use crate::screens::Screens;
 use crate::store::{OrderCounts, Store};
 use crate::sync::SyncStatus;
@@ -42,15 +45,36 @@ pub(crate) struct Shared {
     /// The site's printers, in the order of the configuration.
     pub(crate) printers: Vec<watch::Receiver<PrinterShown>>,
     pub(crate) signer: Signer,
-    pub(crate) verifier: Arc<Verifier>,
-    /// Password checks at one time: each takes 19 MiB and a core.
-    pub(crate) password_checks: Semaphore,
+    /// Whom to believe.
+    pub(crate) gate: Gate,
+    pub(crate) password_checks: PasswordChecks,
     pub(crate) screens: Screens,
+    /// Screens that ask to be let in.
+    pub(crate) pairings: Pairings,
+    /// How much everyone may ask for.
+    pub(crate) rates: Rates,
     /// Through which guests' phones come in.
     pub(crate) door: Door,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
+}
+
+/// Keeps password checks within bounds: each takes 19 MiB and a core.
+pub(crate) struct PasswordChecks {
+    /// Those that are done at one time.
+    pub(crate) slots: Semaphore,
+    /// Those that are done or wait.
+    pub(crate) queue: Semaphore,
+}
+
+impl Default for PasswordChecks {
+    fn default() -> Self {
+        Self {
+            slots: Semaphore::new(2),
+            queue: Semaphore::new(64),
+        }
+    }
 }
 
 /// What the edge last saw of the servers that it needs, and of its own log.
@@ -64,7 +88,7 @@ pub(crate) struct Health {
 
 impl FromRef<AppState> for Arc<Verifier> {
     fn from_ref(state: &AppState) -> Self {
-        Arc::clone(&state.inner.verifier)
+        state.inner.gate.verifier()
     }
 }
 

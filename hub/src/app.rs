@@ -51,6 +51,7 @@ pub struct App {
     renewals: Renewals,
     account_due: Arc<Notify>,
     health: Health,
+    identity: Arc<Identity>,
     router: Router,
 }
 
@@ -66,7 +67,7 @@ impl App {
         let api_pool = database::pool(&config.postgres, config.postgres.max_connections.get())?;
         let intake_pool = database::pool(&config.postgres, INTAKE_CONNECTIONS)?;
         let downline_pool = database::pool(&config.postgres, DOWNLINE_CONNECTIONS)?;
-        let identity = Arc::new(Identity::new(&config.identity, &config.users)?);
+        let identity = Arc::new(Identity::new(&config, api_pool.clone())?);
         let keys = Keys::open(&config.nats.keys).context("nats.keys")?;
         let client = broker::connect(&config.nats, &keys, &config.intake, &health).await?;
         let account_due = Arc::new(Notify::new());
@@ -83,7 +84,8 @@ impl App {
         };
         let hub = api::Hub {
             pool: api_pool.clone(),
-            identity,
+            identity: Arc::clone(&identity),
+            browsers: config.browsers.clone(),
             keys: Arc::new(keys),
             nats: config.nats.clone(),
             enrolments: Arc::default(),
@@ -102,6 +104,7 @@ impl App {
             renewals,
             account_due,
             health,
+            identity,
             router,
         })
     }
@@ -170,6 +173,7 @@ impl App {
             renewals: self.renewals,
             account_due: self.account_due,
             pool: self.downline_pool,
+            identity: self.config.identity.clone(),
             health: self.health.clone(),
         };
         let (health, stop_hearing) = (self.health.clone(), stop_intake.clone());
@@ -179,6 +183,7 @@ impl App {
             api_pool: self.api_pool,
             client: self.client,
             health: self.health,
+            identity: self.identity,
         };
         let watch = self.config.watch;
         Tasks {

@@ -11,9 +11,22 @@ use sunakku_common::password;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::Identity;
 use crate::menus::command::MenuCommand;
 use crate::sites::{self, About};
 use crate::{App, Config, app, database, doctor, ledger};
+
+/// The keys that sign tokens.
+#[derive(Debug, Subcommand)]
+pub enum SigningKeyCommand {
+    /// Make a key that signs once everybody knows it.
+    Rotate {
+        /// It signs now, and nothing that was signed before is believed any more: for a key that
+        /// got into the wrong hands. Replace identity.key_file first, if it did as well.
+        #[arg(long)]
+        at_once: bool,
+    },
+}
 
 /// What the program is to do.
 #[derive(Debug, Subcommand)]
@@ -35,6 +48,9 @@ pub enum Command {
     /// Menus as files.
     #[command(subcommand)]
     Menu(MenuCommand),
+    /// The keys that sign tokens.
+    #[command(subcommand)]
+    SigningKey(SigningKeyCommand),
     /// The proof that nothing was lost or changed.
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -117,6 +133,9 @@ pub fn run(command: Command, config: Config) -> Result<()> {
             Command::Keys(command) => keys(&config, &command).await,
             Command::Site(SiteCommand::Add(site)) => add_site(&config, &site).await,
             Command::Menu(command) => menus(&config, command).await,
+            Command::SigningKey(SigningKeyCommand::Rotate { at_once }) => {
+                rotate_signing_key(&config, at_once).await
+            }
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
             Command::Doctor { json } => examine(&config, json).await,
             Command::HashPassword => hash_password(),
@@ -207,6 +226,17 @@ async fn keys(config: &Config, command: &KeysCommand) -> Result<()> {
         }
     }
     say("done: start the hub again")
+}
+
+async fn rotate_signing_key(config: &Config, at_once: bool) -> Result<()> {
+    database::migrate(&config.postgres).await?;
+    let pool = database::pool(&config.postgres, 2)?;
+    let kid = Identity::new(config, pool.clone())?.rotate(at_once).await?;
+    pool.close().await;
+    say(&match at_once {
+        true => format!("{kid} signs from now on; everybody has to sign in again"),
+        false => format!("{kid} signs after {} s", config.identity.key_notice_seconds),
+    })
 }
 
 async fn menus(config: &Config, command: MenuCommand) -> Result<()> {

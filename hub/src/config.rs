@@ -7,8 +7,10 @@ use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result, ensure};
 use async_nats::ServerAddr;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
+use sunakku_common::claims::Role;
 use sunakku_common::config::{LogFormat, Secret, User};
 use sunakku_common::telemetry::watch::Watch;
 
@@ -30,6 +32,8 @@ pub struct Config {
     pub intake: Intake,
     /// Tokens.
     pub identity: Identity,
+    /// The dashboard's sign-ins.
+    pub browsers: Browsers,
     /// Logs.
     pub log: Log,
     /// Files whose age or end is exported.
@@ -102,6 +106,52 @@ pub struct Identity {
     pub session_seconds: u32,
     /// Passwords that are checked at the same moment.
     pub sign_ins_at_once: NonZeroUsize,
+    /// Seconds after which a session that is not used ends.
+    pub idle_seconds: u32,
+    /// Seconds after which a session ends however much it is used.
+    pub max_session_seconds: u32,
+    /// Characters of a password at least.
+    pub min_password_chars: NonZeroUsize,
+    /// A file with passwords that are refused, one a line; none when empty.
+    pub breached_passwords: PathBuf,
+    /// Days after which another key signs.
+    pub rotate_days: u32,
+    /// Seconds for which a new key is told to everybody before it signs.
+    pub key_notice_seconds: u32,
+}
+
+impl Identity {
+    /// How long a token is good.
+    pub(crate) fn token_life(&self) -> TimeDelta {
+        TimeDelta::seconds(self.session_seconds.into())
+    }
+
+    /// How long a session lasts without use.
+    pub(crate) fn idle(&self) -> TimeDelta {
+        TimeDelta::seconds(self.idle_seconds.into())
+    }
+
+    /// How long a session lasts.
+    pub(crate) fn longest(&self) -> TimeDelta {
+        TimeDelta::seconds(self.max_session_seconds.into())
+    }
+
+    /// How long a key is believed after the next one signs: no token lives longer.
+    pub(crate) fn keys_kept(&self) -> TimeDelta {
+        self.longest() + self.token_life()
+    }
+}
+
+/// Browsers that people sign in with.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Browsers {
+    /// Seconds that one stays signed in after its pages are closed.
+    pub session_seconds: u32,
+    /// Seconds that a code which signs one in can be used.
+    pub code_seconds: u32,
+    /// Whether cookies are good over TLS alone; browsers take such ones from this machine as well.
+    pub secure_cookies: bool,
 }
 
 /// Logs.
@@ -152,6 +202,18 @@ impl Config {
         ensure!(
             self.nats.credential_seconds > 1,
             "nats.credential_seconds must be at least 2"
+        );
+        for user in &self.users {
+            ensure!(
+                matches!(user.role, Role::Admin | Role::Auditor | Role::Sre),
+                "users: {:?} may be admin, auditor or sre; make others by POST /v1/users",
+                user.name
+            );
+        }
+        let of = &self.identity;
+        ensure!(
+            of.idle_seconds > 0 && of.max_session_seconds > 0 && of.rotate_days > 0,
+            "identity: idle_seconds, max_session_seconds and rotate_days must be at least 1"
         );
         let seconds = self.identity.session_seconds;
         ensure!(seconds > 0, "identity.session_seconds must be at least 1");

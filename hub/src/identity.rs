@@ -1,91 +1,214 @@
-//! Who may sign in, and the key that signs tokens.
+//! Who may sign in, and the keys that sign tokens.
+//!
+//! `keys.rs` keeps the keys, `secrets.rs` checks passwords, `backoff.rs` slows down who guesses. Who
+//! there is stands in [`people`](crate::people), and what became of each sign-in in
+//! [`sessions`](crate::sessions).
+
+mod backoff;
+pub(crate) mod keys;
+mod secrets;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use arc_swap::ArcSwap;
+use axum::http::StatusCode;
 use chrono::{TimeDelta, Utc};
-use sunakku_common::claims::{
-    HUB_AUDIENCE, HUB_ISSUER, PublicKey, Role, Signer, Subject, Verifier,
-};
-use sunakku_common::config::{User, signing_key};
+use sqlx::PgPool;
+use sunakku_common::claims::{PublicKey, Subject, Verifier};
+use sunakku_common::config::User;
 use sunakku_common::http::Session;
-use sunakku_common::password;
 use sunakku_common::problem::Problem;
 use sunakku_common::telemetry::count_sign_in;
-use tokio::sync::Semaphore;
 
+use self::backoff::Backoff;
+use self::keys::{KeyFile, Ring};
+use self::secrets::Secrets;
+use crate::api::error::Answer;
 use crate::config;
+use crate::people::{self, Person};
 
 /// Signs people in and mints tokens.
 pub struct Identity {
-    users: HashMap<String, User>,
-    signer: Signer,
-    verifier: Arc<Verifier>,
-    life: TimeDelta,
-    /// Each check of a password takes memory and a core: a flood of them waits in line.
-    checks: Arc<Semaphore>,
-    /// What the password of an unknown user is compared with, so that both take as long.
-    nobody: String,
+    /// Of the configuration: each is made a person when it first signs in.
+    first_users: HashMap<String, User>,
+    pool: PgPool,
+    file: KeyFile,
+    ring: ArcSwap<Ring>,
+    /// Whether the keys of the database are known.
+    is_loaded: AtomicBool,
+    options: config::Identity,
+    secrets: Secrets,
+    backoff: Backoff,
 }
 
 impl Identity {
-    /// Reads the signing key, or makes one on first start.
+    /// Reads the key file, or makes one on first start. The database need not be there yet.
     ///
     /// # Errors
-    /// When the key file can be neither read nor made.
-    pub fn new(config: &config::Identity, users: &[User]) -> Result<Self> {
-        let signer = Signer::new(HUB_ISSUER, &signing_key(&config.key_file)?)
-            .with_context(|| format!("{} holds no key", config.key_file.display()))?;
-        let keys = [(signer.public(), HUB_ISSUER.to_owned())];
-        let verifier = Arc::new(Verifier::new(HUB_AUDIENCE, keys)?);
-        let users = users.iter().map(|user| (user.name.clone(), user.clone()));
+    /// When a file can be neither read nor made, or the settings of the directory make no sense.
+    pub fn new(config: &config::Config, pool: PgPool) -> Result<Self> {
+        let options = config.identity.clone();
+        let file = KeyFile::open(&options.key_file)?;
+        let users = config.users.iter();
+        let users = users.map(|user| (people::plain_name(&user.name), user.clone()));
         Ok(Self {
-            users: users.collect(),
-            signer,
-            verifier,
-            life: TimeDelta::seconds(config.session_seconds.into()),
-            checks: Arc::new(Semaphore::new(config.sign_ins_at_once.get())),
-            nobody: password::hash("nobody's password")?,
+            first_users: users.collect(),
+            pool,
+            ring: ArcSwap::from_pointee(file.ring()?),
+            file,
+            is_loaded: AtomicBool::new(false),
+            secrets: Secrets::new(&options)?,
+            backoff: Backoff::default(),
+            options,
         })
     }
 
     /// Believes this hub's tokens.
     pub fn verifier(&self) -> Arc<Verifier> {
-        Arc::clone(&self.verifier)
+        Arc::clone(&self.ring.load().verifier)
     }
 
-    /// The key by which sites verify this hub's tokens.
-    pub fn public_key(&self) -> &PublicKey {
-        self.signer.public()
+    /// The key that signs now.
+    pub fn public_key(&self) -> PublicKey {
+        self.ring.load().signer.public().clone()
     }
 
-    /// The user's role, when the password is right. An unknown user and a wrong password give
-    /// the same answer after the same time.
+    /// Every key by which tokens are believed.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.ring.load().public.clone()
+    }
+
+    /// Reads the keys of the database anew.
     ///
     /// # Errors
-    /// 401 when they do not match.
-    pub async fn sign_in(&self, name: &str, password: String) -> Result<Role, Problem> {
-        let user = self.users.get(name);
-        let hash = user.map_or(self.nobody.as_str(), |user| user.password_hash.expose());
-        let hash = hash.to_owned();
-        let permit = Arc::clone(&self.checks).acquire_owned().await;
-        let permit = permit.map_err(|_closed| Problem::internal())?;
-        let checked = tokio::task::spawn_blocking(move || {
-            let is_right = password::verify(&password, &hash);
-            drop(permit);
-            is_right
-        });
-        let is_right = checked.await.map_err(|_panicked| Problem::internal())?;
-        count_sign_in("password", user.is_some() && is_right);
-        match user {
-            Some(user) if is_right => Ok(user.role),
-            _ => Err(Problem::new(
-                axum::http::StatusCode::UNAUTHORIZED,
+    /// When the database fails, or none of its keys can be used.
+    pub async fn refresh(&self) -> Result<()> {
+        let ring = keys::load(&self.pool, &self.file, self.options.keys_kept()).await?;
+        self.ring.store(Arc::new(ring));
+        self.is_loaded.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes sure that the keys of the database are known.
+    ///
+    /// # Errors
+    /// 503.
+    pub(crate) async fn ready(&self) -> Answer<()> {
+        if self.is_loaded.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.refresh().await.map_err(|error| {
+            tracing::warn!("the signing keys cannot be read: {error:#}");
+            let detail = "The signing keys cannot be read. Try again in a moment.";
+            Problem::unavailable("database-unavailable", detail)
+        })
+    }
+
+    /// Makes a new key when the newest is older than the settings say.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rotate_when_old(&self) -> Result<()> {
+        let age = TimeDelta::days(self.options.rotate_days.into());
+        let after = TimeDelta::seconds(self.options.key_notice_seconds.into());
+        keys::rotate_when_old(&self.pool, &self.file, after, age).await
+    }
+
+    /// Makes a new key. With `at_once`, it signs now and nothing signed before is believed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rotate(&self, at_once: bool) -> Result<String> {
+        self.refresh().await?;
+        let notice = match at_once {
+            true => 0,
+            false => self.options.key_notice_seconds,
+        };
+        let after = TimeDelta::seconds(notice.into());
+        keys::rotate(&self.pool, &self.file, after, at_once).await
+    }
+
+    /// The person, when the password is right. An unknown name and a wrong password give the same
+    /// answer.
+    ///
+    /// # Errors
+    /// 401 when they do not match, 429 after too many failures.
+    pub(crate) async fn sign_in(
+        &self,
+        name: &str,
+        password: String,
+        address: Option<IpAddr>,
+    ) -> Answer<Person> {
+        let name = people::plain_name(name);
+        self.backoff.check(&name, address)?;
+        let known = people::find(&self.pool, &name).await?;
+        let person = match password.trim().is_empty() {
+            true => None,
+            false => self.check_local(&name, known, password).await?,
+        };
+        let person = person.filter(|person| person.disabled_at.is_none());
+        count_sign_in("password", person.is_some());
+        let Some(person) = person else {
+            self.backoff.failed(&name, address);
+            tracing::info!(who = name, ?address, "a sign-in was denied");
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
                 "sign-in-failed",
                 "User and password do not match. Check both and try again.",
-            )),
+            ));
+        };
+        self.backoff.succeeded(&name);
+        tracing::info!(who = name, ?address, "signed in");
+        Ok(person)
+    }
+
+    async fn check_local(
+        &self,
+        name: &str,
+        known: Option<(Person, Option<String>)>,
+        password: String,
+    ) -> Answer<Option<Person>> {
+        let first = self.first_users.get(name).filter(|_| known.is_none());
+        let hash = match (&known, first) {
+            (Some((_, hash)), _) => hash.clone(),
+            (None, Some(user)) => Some(user.password_hash.expose().to_owned()),
+            (None, None) => None,
+        };
+        if !self.secrets.is_right(password, hash).await? {
+            return Ok(None);
         }
+        match (known, first) {
+            (Some((person, _)), _) => Ok(Some(person)),
+            (None, Some(user)) => people::take_over_user(&self.pool, name, user)
+                .await
+                .map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The hash of a new password, when it is one.
+    ///
+    /// # Errors
+    /// 422 `weak-password`.
+    pub(crate) async fn hash_password(&self, name: &str, password: String) -> Answer<String> {
+        self.secrets.hash_password(name, password).await
+    }
+
+    /// The hash of a new PIN, when it is one.
+    ///
+    /// # Errors
+    /// 422 `weak-pin`.
+    pub(crate) async fn hash_pin(&self, pin: String) -> Answer<String> {
+        self.secrets.hash_pin(pin).await
+    }
+
+    /// What bounds sessions.
+    pub(crate) fn options(&self) -> &config::Identity {
+        &self.options
     }
 
     /// A token for this person or device at `audience`.
@@ -93,7 +216,22 @@ impl Identity {
     /// # Errors
     /// 500 when the library refuses to sign.
     pub fn mint(&self, subject: Subject, audience: &str) -> Result<Session, Problem> {
-        let token = self.signer.mint(subject, audience, self.life, Utc::now());
+        let life = TimeDelta::seconds(self.options.session_seconds.into());
+        self.mint_for(subject, audience, life)
+    }
+
+    /// The same, good for `life`.
+    ///
+    /// # Errors
+    /// 500 when the library refuses to sign.
+    pub fn mint_for(
+        &self,
+        subject: Subject,
+        audience: &str,
+        life: TimeDelta,
+    ) -> Result<Session, Problem> {
+        let ring = self.ring.load();
+        let token = ring.signer.mint(subject, audience, life, Utc::now());
         let access_token = token.map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
             Problem::internal()
@@ -101,7 +239,7 @@ impl Identity {
         Ok(Session {
             access_token,
             token_type: "Bearer".to_owned(),
-            expires_in: self.life.num_seconds(),
+            expires_in: life.num_seconds(),
         })
     }
 }

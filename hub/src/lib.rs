@@ -6,7 +6,9 @@
 //! - [`intake`] takes the sites' logs, commits them, and answers after the commit.
 //! - [`downline`] keeps what sites read of menus and settings, and sends commands.
 //! - [`api`] answers people and programs over HTTP.
+//! - `ui` serves the dashboard, which calls [`api`].
 //! - [`sites`] knows the sites, and which box may speak for each.
+//! - [`identity`] signs people in and keeps the keys that vouch for them.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
 //! - [`menus`] keeps drafts, versions and what each site is to run.
 //! - [`ledger`] proves that what is stored is what the sites sent.
@@ -28,7 +30,10 @@ pub mod intake;
 pub mod ledger;
 pub mod menus;
 pub mod metrics;
+pub(crate) mod people;
+pub(crate) mod sessions;
 pub mod sites;
+mod ui;
 pub mod upkeep;
 
 pub use app::App;

@@ -4,6 +4,7 @@
 //!
 //! Each round is idempotent and does not retry: the next round is the retry.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,7 +19,8 @@ use crate::config::Postgres;
 use crate::database::{give_up, migrate_when_up};
 use crate::facts;
 use crate::health::Health;
-use crate::{metrics as names, sites};
+use crate::identity::Identity;
+use crate::{metrics as names, sessions, sites};
 
 /// How often the database is asked whether it is there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +47,8 @@ pub struct Upkeep {
     pub client: Client,
     /// Where the state of the database is noted.
     pub health: Health,
+    /// The signing keys, which are read anew and made anew.
+    pub identity: Arc<Identity>,
 }
 
 impl Upkeep {
@@ -74,6 +78,7 @@ impl Upkeep {
                     "reading the figures of all sites",
                 );
                 facts::nats(&self.client).await;
+                self.keys(false).await;
             }
             if is_up && Instant::now() >= partitions_due {
                 partitions_due = Instant::now() + PARTITIONS_EVERY;
@@ -83,6 +88,8 @@ impl Upkeep {
                     self.round(Round::Boxes).await,
                     "forgetting old tokens and processes",
                 );
+                note(self.round(Round::Sessions).await, "forgetting old sessions");
+                self.keys(true).await;
             }
         }
     }
@@ -100,11 +107,27 @@ impl Upkeep {
                 Round::Partitions => make_partitions(&mut connection).await,
                 Round::Keys => forget_keys(&mut connection).await,
                 Round::Boxes => sites::forget(&mut connection).await,
+                Round::Sessions => sessions::forget(&mut connection).await,
             }
         };
         match timeout(limit, work).await {
             Ok(done) => done,
             Err(_) => Err(give_up(connection)),
+        }
+    }
+
+    /// Reads the signing keys anew, as other replicas may have made one, and makes one in time.
+    async fn keys(&self, rotate: bool) {
+        let work = async {
+            if rotate {
+                self.identity.rotate_when_old().await?;
+            }
+            self.identity.refresh().await
+        };
+        match timeout(ROUND_LIMIT, work).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the signing keys are as before: {error:#}"),
+            Err(_) => tracing::warn!("the signing keys are as before: it took too long"),
         }
     }
 
@@ -123,6 +146,7 @@ enum Round {
     Partitions,
     Keys,
     Boxes,
+    Sessions,
 }
 
 async fn probe(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -16,22 +16,24 @@ export const caller = { screen: '', device: '', language: 'en' };
 /**
  * @param {string} method
  * @param {string} path
- * @param {{body?: unknown, key?: string, etag?: string}} [options]
+ * @param {{body?: unknown, key?: string, etag?: string, match?: string, type?: string}} [options] `type` says what a body
+ *   that is no JSON is, and `match` what its author had seen
  * @returns {Promise<Answer>}
  */
-export async function call(method, path, { body, key, etag } = {}) {
+export async function call(method, path, { body, key, etag, match, type } = {}) {
   /** @type {Record<string, string>} */
   const headers = { 'x-sunakku-screen': caller.screen, 'accept-language': caller.language };
   if (caller.device) headers['x-device'] = caller.device;
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (body !== undefined) headers['content-type'] = type ?? 'application/json';
   if (key) headers['idempotency-key'] = key;
   if (etag) headers['if-none-match'] = etag;
+  if (match) headers['if-match'] = match;
   let response;
   let parsed = null;
   try {
     response = await fetch(path, {
       method, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error',
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : type ? String(body) : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     if (response.status !== 204 && response.status !== 304) parsed = await response.json();
@@ -46,13 +48,13 @@ export async function call(method, path, { body, key, etag } = {}) {
  * @param {string} method
  * @param {string} path
  * @param {unknown} body
- * @param {{key?: string, tries?: number}} [options]
+ * @param {{key?: string, tries?: number, match?: string, type?: string}} [options]
  * @returns {Promise<Answer>}
  */
-export async function act(method, path, body, { key = crypto.randomUUID(), tries = 4 } = {}) {
+export async function act(method, path, body, { key = crypto.randomUUID(), tries = 4, ...more } = {}) {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const answer = await call(method, path, { body, key });
+      const answer = await call(method, path, { body, key, ...more });
       if (answer.status < 500 || attempt >= tries) return answer;
     } catch (error) {
       if (attempt >= tries) throw error;

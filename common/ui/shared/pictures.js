@@ -11,6 +11,9 @@ for (const [plate, names] of Object.entries({
   drink: 'bubble-tea coffee green-tea juice milk soda', rice: 'bento onigiri senbei sushi',
 })) for (const name of names.split(' ')) PLATES[name] = plate;
 
+/** Names of all pictures. */
+export const PICTURES = Object.keys(PLATES);
+
 /** @param {string | null | undefined} image */
 export function plate(image) {
   return `p-${PLATES[image ?? ''] ?? 'rice'}`;

@@ -3,11 +3,10 @@
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::http::{Caller, Json};
+use sunakku_common::http::Json;
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
 
-use super::shared::SITE;
 use crate::state::AppState;
 use crate::store::{OrderFilter, OrderRecord};
 
@@ -41,11 +40,7 @@ struct Shown {
         (status = 503, body = Problem),
     )
 )]
-pub(super) async fn board(
-    State(state): State<AppState>,
-    caller: Caller,
-) -> Result<Json<Board>, Problem> {
-    caller.require(SITE)?;
+pub(super) async fn board(State(state): State<AppState>) -> Result<Json<Board>, Problem> {
     let (store, now) = (&state.inner.store, Utc::now());
     let (open, _more) = store.orders(OrderFilter::Open, 0, 2 * NUMBERS).await?;
     let cooking = open.iter().filter(|order| is_in_kitchen(order, now));

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sunakku_common::claims::Role;
+use sunakku_common::claims::{Claims, Role};
 use sunakku_common::cookie;
 use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Query};
@@ -19,8 +19,8 @@ use sunakku_common::ids::Epoch;
 use sunakku_common::problem::Problem;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::shared::{ORDERING, SITE, STAFF};
-use crate::log::{Frame, LiveEvent, OwnOrders, Position, Told, Topic, frame};
+use super::shared::is_guest;
+use crate::log::{Frame, LiveEvent, OwnOrders, Position, Told, Topic, bare, frame};
 use crate::metrics as names;
 use crate::screens::{Connected, Full};
 use crate::state::AppState;
@@ -32,10 +32,22 @@ const BEAT: Duration = Duration::from_secs(2);
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries of the log that one step of catching up reads.
 const CATCH_UP: usize = 500;
-/// What a guest's phone can follow: the menu, stock, and its own orders.
-const OF_GUESTS: [Topic; 3] = [Topic::Stock, Topic::Orders, Topic::Menu];
+
+/// Who can follow a topic. Of orders, guests hear of their own, and a board of no more than numbers.
+fn followers(topic: Topic) -> &'static [Role] {
+    use Role::{Auditor, Board, Cashier, Guest, Kiosk, Kitchen, Manager};
+    match topic {
+        Topic::Orders => &[Guest, Kiosk, Board, Cashier, Kitchen, Manager, Auditor],
+        Topic::Stock | Topic::Menu => &[Guest, Kiosk, Cashier, Kitchen, Manager, Auditor],
+        Topic::Calls | Topic::Sync => &[Kiosk, Kitchen, Manager, Auditor],
+        Topic::Tickets => &[Kitchen, Manager, Auditor],
+    }
+}
+
 /// A screen sends nothing but pongs.
 const MAX_MESSAGE: usize = 4_096;
+/// Messages of one screen between two beats.
+const MAX_MESSAGES: u32 = 32;
 
 /// What a screen asks for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -58,7 +70,8 @@ pub(super) struct Wanted {
 /// sent. The token comes as `Authorization: Bearer`, or as subprotocols
 /// `sunakku.v1, bearer.<token>`; a page with a cookie names its screen: `sunakku.v1, screen.kitchen`.
 ///
-/// A guest's phone follows `stock`, `menu` and its own `orders`, and gets a snapshot whatever `from` says.
+/// A guest's phone follows `stock`, `menu` and its own `orders`, a kiosk its own `orders` too; both get a
+/// snapshot whatever `from` says. A board follows `orders`, of which it hears number and state.
 #[utoipa::path(
     get, path = "/v1/live", tag = "live", params(Wanted),
     responses(
@@ -74,15 +87,12 @@ pub(super) async fn live(
     Query(wanted): Query<Wanted>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(ORDERING)?;
     let topics = topics(&wanted.topics)?;
-    if topics.contains(&Topic::Tickets) {
-        caller.require(STAFF)?;
+    for topic in &topics {
+        caller.require(followers(*topic))?;
     }
-    if topics.iter().any(|topic| !OF_GUESTS.contains(topic)) {
-        caller.require(SITE)?;
-    }
-    let own = (caller.0.role == Role::Guest).then(|| OwnOrders::of(caller.0.sub.clone()));
+    let own = is_guest(&caller).then(|| OwnOrders::of(caller.0.sub.clone()));
+    let bare = caller.0.role == Role::Board;
     let upgrade = upgrade
         .map_err(|rejection| Problem::bad_request("websocket-expected", rejection.body_text()))?;
     let token = state.inner.tasks.token();
@@ -93,13 +103,18 @@ pub(super) async fn live(
             .split(',')
             .map(|name| name.trim().to_owned())
             .collect(),
-        name: caller.0.sub,
+        name: caller.0.sub.clone(),
         role: caller.0.role,
+        device: caller
+            .0
+            .sid
+            .filter(|id| state.inner.gate.device(*id).is_some()),
         since: state.inner.store.now(),
     });
     let presence = presence.map_err(no_place)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
         .protocols(["sunakku.v1"])
         .on_upgrade(async move |socket| {
             metrics::gauge!(names::WEBSOCKETS).increment(1.0);
@@ -108,6 +123,8 @@ pub(super) async fn live(
                 socket,
                 topics,
                 own,
+                bare,
+                claims: caller.0,
                 told: Position {
                     epoch: Epoch(uuid::Uuid::nil()),
                     seq: 0,
@@ -152,6 +169,10 @@ struct Screen {
     topics: Vec<Topic>,
     /// A guest's orders, who is told of no others.
     own: Option<OwnOrders>,
+    /// A board's frames of orders have their numbers and states alone.
+    bare: bool,
+    /// Who is told, for as long as that is good.
+    claims: Claims,
     /// Everything up to here was sent.
     told: Position,
 }
@@ -163,6 +184,10 @@ enum End {
     Slow,
     /// The edge stops.
     Stopping,
+    /// It sends message after message, which screens never do.
+    Noisy,
+    /// The token has run out, or its device or session was ended.
+    SignedOut,
     /// The store does not answer; the screen comes back.
     Store(StoreError),
 }
@@ -188,6 +213,11 @@ impl Screen {
                     "too slow: come back with from=<last sequence>",
                 )
             }
+            End::Noisy => (
+                close_code::POLICY,
+                "a screen says nothing: too many messages",
+            ),
+            End::SignedOut => (close_code::POLICY, "signed out: sign in again"),
             End::Stopping => (close_code::AWAY, "the edge stops: come back"),
             End::Store(error) => {
                 tracing::warn!(%error, "a screen is sent away");
@@ -210,18 +240,39 @@ impl Screen {
             _ => self.snapshot().await?,
         }
         let mut beat = tokio::time::interval(BEAT);
+        let mut changes = self.state.inner.gate.changes();
+        let mut said = 0;
         loop {
             let stop = self.state.inner.stop.clone();
             tokio::select! {
                 () = stop.cancelled() => return Err(End::Stopping),
                 event = events.recv() => self.tell(event).await?,
-                _ = beat.tick() => self.beat().await?,
+                _ = changes.changed() => self.check()?,
+                _ = beat.tick() => {
+                    said = 0;
+                    self.check()?;
+                    self.beat().await?;
+                }
                 message = self.socket.next() => match message {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
-                    Some(Ok(_)) => {}
+                    Some(Ok(_)) => {
+                        said += 1;
+                        if MAX_MESSAGES < said {
+                            return Err(End::Noisy);
+                        }
+                    }
                 },
             }
         }
+    }
+
+    /// Whether whoever is told is still to be.
+    fn check(&self) -> Result<(), End> {
+        let good = self.claims.exp > self.state.inner.store.now().timestamp();
+        let admitted = self.state.inner.gate.admit(&self.claims);
+        (good && admitted.is_ok())
+            .then_some(())
+            .ok_or(End::SignedOut)
     }
 
     /// Whether every event after `seq` can still be told; notes the place if so.
@@ -286,7 +337,11 @@ impl Screen {
             if !own || !self.topics.contains(&frame.topic) {
                 continue;
             }
-            let text = text(frame.json.clone());
+            let json = match self.bare {
+                true => frame.bare(),
+                false => frame.json.clone(),
+            };
+            let text = text(json);
             let feed = tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(text)).await;
             feed.map_err(|_| End::Slow)?.map_err(|_| End::Gone)?;
         }
@@ -317,7 +372,10 @@ impl Screen {
         self.told = self.state.inner.live.position();
         let mut data = Map::from_iter([("epoch".to_owned(), json!(self.told.epoch))]);
         for topic in self.topics.clone() {
-            let (name, value) = self.state.snapshot_of(topic, self.own.as_mut()).await?;
+            let (name, mut value) = self.state.snapshot_of(topic, self.own.as_mut()).await?;
+            if self.bare {
+                value.as_array_mut().into_iter().flatten().for_each(bare);
+            }
             data.insert(name.to_owned(), value);
         }
         let now = timestamp(self.state.inner.store.now());

@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sunakku_common::http::{Caller, languages};
+use sunakku_common::http::languages;
 use sunakku_common::local_time::local;
 use sunakku_common::problem::Problem;
 
-use super::shared::{ORDERING, no_menu};
+use super::shared::no_menu;
 use crate::menu::{MenuAnswer, Rendered};
 use crate::state::AppState;
 
@@ -22,10 +22,8 @@ use crate::state::AppState;
 )]
 pub(super) async fn menu(
     State(state): State<AppState>,
-    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(ORDERING)?;
     let shared = &state.inner;
     let menu = shared.menus.current();
     if menu.is_none() {

@@ -1,5 +1,7 @@
 //! The edge's HTTP API: all routes, and the layers around them.
 
+mod access;
+mod address;
 mod board;
 mod calls;
 mod counts;
@@ -26,6 +28,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use sunakku_common::browser::{refuse_foreign_pages, safe_answers};
 use sunakku_common::http::{measure, panicked, refuse_long_bodies, unknown_method, unknown_path};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
@@ -57,7 +60,6 @@ struct Document;
 
 fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
-        // For everyone.
         .routes(routes!(ui::kiosk))
         .routes(routes!(ui::kitchen))
         .routes(routes!(ui::pickup))
@@ -65,11 +67,12 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(session::sign_in, session::cookie::who))
         .routes(routes!(session::code::redeem))
         .routes(routes!(session::guest::enter))
+        .routes(routes!(session::pin::sign_in))
         .routes(routes!(session::cookie::set, session::cookie::clear))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        // For guests' phones, kiosks, and staff; `shared.rs` has who may what.
+        // Who may call which: `access.rs`.
         .routes(routes!(menu::menu))
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::get))
@@ -79,7 +82,6 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(board::board))
         .routes(routes!(site::get))
         .routes(routes!(calls::call, calls::list))
-        // For staff.
         .routes(routes!(calls::done))
         .routes(routes!(printers::list))
         .routes(routes!(today::today))
@@ -106,7 +108,10 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(queue::retry))
         .routes(routes!(queue::discard))
         .routes(routes!(sync::status))
-        .routes(routes!(devices::list))
+        .routes(routes!(devices::list, session::pairing::confirm))
+        .routes(routes!(devices::revoke))
+        .routes(routes!(session::pairing::ask))
+        .routes(routes!(session::pairing::claim))
         .routes(routes!(session::code::make))
         .routes(routes!(site::close))
         .routes(routes!(site::open))
@@ -134,6 +139,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(axum::middleware::from_fn(measure))
+        .layer(axum::middleware::from_fn(safe_answers))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::map_response(explain_timeout))
@@ -141,11 +147,16 @@ pub(crate) fn router(state: AppState) -> Router {
             axum::http::StatusCode::REQUEST_TIMEOUT,
             timeout,
         ))
+        .layer(axum::middleware::from_fn(refuse_foreign_pages))
         .layer(axum::middleware::from_fn_with_state(
             http.max_body_bytes as u64,
             refuse_long_bodies,
         ))
-        .layer(DefaultBodyLimit::max(http.max_body_bytes));
+        .layer(DefaultBodyLimit::max(http.max_body_bytes))
+        .layer(axum::middleware::from_fn_with_state(
+            state.clone(),
+            access::guard,
+        ));
     let (router, _document) = routes().split_for_parts();
     router
         .route("/ui/{version}/{*path}", get(ui::part))

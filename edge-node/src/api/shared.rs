@@ -16,13 +16,6 @@ use crate::store::{Freshness, Operation};
 /// Tells a repeated request apart from the first: its answer is the first one's.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Everyone who works at the site.
-pub(super) const STAFF: &[Role] = &[Role::Kitchen, Role::Manager];
-/// Everyone and everything at the site.
-pub(super) const SITE: &[Role] = &[Role::Kiosk, Role::Kitchen, Role::Manager];
-/// The same, and guests' own phones.
-pub(super) const ORDERING: &[Role] = &[Role::Guest, Role::Kiosk, Role::Kitchen, Role::Manager];
-
 /// Whether it is a guest who calls, at a kiosk or by his own phone: of orders he sees what was
 /// placed there.
 pub(super) fn is_guest(caller: &Caller) -> bool {

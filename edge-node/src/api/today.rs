@@ -7,12 +7,11 @@ use axum::http::HeaderMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sunakku_common::business_day::business_day;
-use sunakku_common::http::{Caller, Json, languages};
+use sunakku_common::http::{Json, languages};
 use sunakku_common::money::{Currency, Minor};
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
 
-use super::shared::STAFF;
 use crate::state::AppState;
 
 /// Items that are named.
@@ -53,10 +52,8 @@ struct Sold {
 )]
 pub(super) async fn today(
     State(state): State<AppState>,
-    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Json<Today>, Problem> {
-    caller.require(STAFF)?;
     let (shared, languages) = (&state.inner, languages(&headers));
     let (now, zone) = (shared.store.now(), shared.site.time_zone());
     let day = business_day(now, zone, shared.config.site.business_day_starts);

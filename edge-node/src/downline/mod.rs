@@ -126,7 +126,7 @@ impl Downline {
     async fn pushed_settings(&self, message: &Message) -> Result<(), StoreError> {
         let shared = &self.state.inner;
         match pushed::<Settings>(message, shared.store.site()) {
-            Ok(settings) => shared.site.configure(settings, false).await,
+            Ok(settings) => self.state.take_settings(settings, false).await,
             Err(reason) => {
                 tracing::warn!(%reason, "settings were dropped");
                 Ok(())
@@ -137,6 +137,7 @@ impl Downline {
     /// A store that began a new life keeps what is in memory.
     async fn restore(&self) -> Result<(), StoreError> {
         self.state.inner.site.restore().await?;
+        self.state.inner.gate.restore().await?;
         self.state.inner.menus.restore().await
     }
 }
@@ -146,6 +147,13 @@ impl AppState {
         let currency = self.inner.site.currency();
         let menus = &self.inner.menus;
         menus.offer(down, currency.as_ref(), go_back).await
+    }
+
+    async fn take_settings(&self, settings: Settings, go_back: bool) -> Result<(), StoreError> {
+        let site = &self.inner.site;
+        site.configure(settings, go_back).await?;
+        self.inner.gate.take(site.settings().as_ref());
+        Ok(())
     }
 
     /// Reads what the hub keeps for the site and takes it. Whether the hub answered.
@@ -159,7 +167,7 @@ impl AppState {
         let mut answered = true;
         // The settings first: they say in which currency the site sells.
         match settings {
-            Ok(settings) => shared.site.configure(settings, go_back).await?,
+            Ok(settings) => self.take_settings(settings, go_back).await?,
             Err(reason) => answered &= is_answer(&reason),
         }
         match menu {

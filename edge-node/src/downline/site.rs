@@ -97,6 +97,11 @@ impl SiteState {
         Ok(Self { inner })
     }
 
+    /// The hub's settings, when it has told any.
+    pub(crate) fn settings(&self) -> Option<Settings> {
+        self.inner.kept.load().settings.clone()
+    }
+
     /// Where the site's day is counted.
     pub(crate) fn time_zone(&self) -> Tz {
         let kept = self.inner.kept.load();

@@ -51,6 +51,22 @@ pub(crate) struct Frame {
     pub(crate) order: Option<(OrderId, Option<String>)>,
 }
 
+impl Frame {
+    /// The same with no more of its data than a pickup board needs.
+    pub(crate) fn bare(&self) -> Bytes {
+        let mut whole: Value = serde_json::from_slice(&self.json).unwrap_or_default();
+        bare(&mut whole["data"]);
+        Bytes::from(whole.to_string())
+    }
+}
+
+/// Leaves an order its number and its state.
+pub(crate) fn bare(order: &mut Value) {
+    if let Some(members) = order.as_object_mut() {
+        members.retain(|name, _| ["number", "state"].contains(&name.as_str()));
+    }
+}
+
 /// The frames of one event.
 #[derive(Debug)]
 pub(crate) struct LiveEvent {

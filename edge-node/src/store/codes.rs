@@ -16,6 +16,9 @@ pub struct Grant {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Who made the code.
+    #[serde(default)]
+    pub by: String,
 }
 
 impl Store {

@@ -198,6 +198,28 @@ impl Keys {
         self.key(&format!("code:{digest}"))
     }
 
+    /// Hash: devices that were let in, as JSON by id.
+    pub(crate) fn devices(&self) -> String {
+        self.key("devices")
+    }
+
+    /// Hash: when a device called last, by id.
+    pub(crate) fn devices_seen(&self) -> String {
+        self.key("devices:seen")
+    }
+
+    /// Sorted set of sessions and devices that have ended, by when their last token has run out (seconds
+    /// since 1970).
+    pub(crate) fn ended_sessions(&self) -> String {
+        self.key("sessions:ended")
+    }
+
+    /// Hash: how a person tried to sign in, by device and person, by digest: `tries` that failed since
+    /// the last one that did not, and `until` when no more is let (milliseconds since 1970). Runs out.
+    pub(crate) fn tries(&self, digest: &str) -> String {
+        self.key(&format!("tries:{digest}"))
+    }
+
     /// Hash: how far a reader of the log has come.
     pub(crate) fn cursor(&self, reader: &str) -> String {
         self.key(&format!("cursor:{reader}"))

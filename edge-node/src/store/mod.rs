@@ -8,6 +8,7 @@
 mod calls;
 mod codes;
 mod commands;
+mod devices;
 mod durability;
 mod epochs;
 mod error;
@@ -26,6 +27,7 @@ mod site;
 mod slots;
 mod stock;
 mod tickets;
+mod tries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use tokio::time::Instant;
 
 pub use calls::Call;
 pub use codes::Grant;
+pub use devices::Device;
 pub use durability::Unsafe;
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;
@@ -59,6 +62,7 @@ pub use site::Closed;
 pub use slots::{SlotClaim, Used};
 pub use stock::{StockMove, StockMoving, StockRow};
 pub use tickets::{NewTicket, TicketMove};
+pub use tries::{Patience, Try};
 
 use keys::Keys;
 use life::Life;
@@ -134,6 +138,16 @@ impl Operation {
     /// An operation of a part of the edge itself, because of one of [`cause`].
     pub fn system(part: &str, cause: &str) -> Self {
         Self::new(None, By::system(part, cause), &())
+    }
+
+    /// Who asks, and where.
+    pub fn by(&self) -> &By {
+        &self.by
+    }
+
+    /// Who asks.
+    pub fn actor(&self) -> &str {
+        &self.by.actor
     }
 
     /// The key.

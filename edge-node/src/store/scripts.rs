@@ -40,6 +40,10 @@ pub(crate) struct Scripts {
     pub(crate) call_staff: Script,
     pub(crate) answer_call: Script,
     pub(crate) settle_command: Script,
+    pub(crate) pair_device: Script,
+    pub(crate) revoke_device: Script,
+    pub(crate) tell_session: Script,
+    pub(crate) begin_try: Script,
     pub(crate) start_epoch: Script,
     pub(crate) trim_log: Script,
 }
@@ -85,6 +89,10 @@ impl Scripts {
             call_staff: script!("call_staff"),
             answer_call: script!("answer_call"),
             settle_command: script!("settle_command"),
+            pair_device: script!("pair_device"),
+            revoke_device: script!("revoke_device"),
+            tell_session: script!("tell_session"),
+            begin_try: script!("begin_try"),
             start_epoch: script!("start_epoch"),
             trim_log: script!("trim_log"),
         }

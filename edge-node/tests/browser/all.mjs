@@ -4,3 +4,4 @@ import './guest.test.mjs';
 import './phone.test.mjs';
 import './staff.test.mjs';
 import './ops.test.mjs';
+import './hub.test.mjs';

@@ -68,6 +68,10 @@ export class Demo {
     return JSON.parse(readFileSync(this.file, 'utf8')).sites[0];
   }
 
+  get hub() {
+    return JSON.parse(readFileSync(this.file, 'utf8')).hub;
+  }
+
   /** Sends the edge's process a signal. */
   signal(name) {
     try {
@@ -87,9 +91,20 @@ export class Demo {
 
   /** A call of the API with the manager's token. */
   async api(method, path, body, key = crypto.randomUUID()) {
-    const answer = await fetch(this.site.url + path, {
+    return this.ask(this.site.url, this.site.tokens.manager, method, path, body, key);
+  }
+
+  /** A call of the hub's API as its admin. */
+  async hubApi(method, path, body, key = crypto.randomUUID()) {
+    const { user, password } = this.hub.admin;
+    const signedIn = await fetch(`${this.hub.url}/v1/session`, { method: 'POST', body: JSON.stringify({ user, password }), headers: { 'content-type': 'application/json' } });
+    return this.ask(this.hub.url, (await signedIn.json()).access_token, method, path, body, key);
+  }
+
+  async ask(url, token, method, path, body, key) {
+    const answer = await fetch(url + path, {
       method, body: body && JSON.stringify(body),
-      headers: { 'content-type': 'application/json', 'idempotency-key': key, authorization: `Bearer ${this.site.tokens.manager}` },
+      headers: { 'content-type': 'application/json', 'idempotency-key': key, authorization: `Bearer ${token}` },
     });
     const text = await answer.text();
     assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
@@ -143,13 +158,23 @@ export class Demo {
     return Object.assign(page, { device: name });
   }
 
+  /** A view of the hub's dashboard, signed in by a code. */
+  async dashboard(path, options) {
+    const { code } = await this.hubApi('POST', '/v1/session/codes');
+    const page = await this.open(`/#code=${code}`, { width: 1440, height: 900, locale: 'en-GB', origin: this.hub.url, ...options });
+    await page.waitForSelector('.hub');
+    if (path !== '/') await page.goto(this.hub.url + path);
+    await page.waitForSelector('.hub');
+    return page;
+  }
+
   /** A page as anybody opens it. What its console complains of, and every request that leaves the site, stand in its `complaints`. */
-  async open(path, { width = 1920, height = 1080, ...more } = {}) {
+  async open(path, { width = 1920, height = 1080, origin: host = this.site.url, ...more } = {}) {
     const context = await this.browser.newContext({ viewport: { width, height }, ...more });
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT);
     page.complaints = [];
-    const origin = this.site.url.replace(/^http/, '');
+    const origin = host.replace(/^http/, '');
     for (const [event, urlOf] of [['request', (request) => request.url()], ['websocket', (socket) => socket.url()]]) {
       page.on(event, (one) => {
         const url = urlOf(one);
@@ -162,7 +187,7 @@ export class Demo {
       // That the edge is away is part of some tests, and a refusal is an answer.
       if (message.type() === 'error' && !/net::|WebSocket|status of (4|5)\d\d/.test(text)) page.complaints.push(text);
     });
-    await page.goto(this.site.url + path);
+    await page.goto(host + path);
     return page;
   }
 }

@@ -105,6 +105,7 @@ test('a kiosk whose sign-in is gone keeps the order, and goes on with a new code
   await demo.killEdge();
   await page.waitForSelector('.sign-in');
   const { code } = await demo.api('POST', '/v1/session/codes', { role: 'kiosk', name: 'kiosk-again' });
+  await page.click('text=Use a code');
   await page.fill('input[name=code]', code);
   await page.click('.sign-in .btn.brand');
   await page.waitForSelector('.k-card');

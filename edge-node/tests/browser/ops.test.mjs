@@ -72,13 +72,14 @@ test('a manager pauses and resumes, counts stock, calls an order off, and signs 
   await until('a cancelled order', async () => (await demo.api('GET', `/v1/orders/${id}`)).state === 'cancelled');
 
   await ops.click('a[href="#devices"]');
-  await ops.fill('input[name=name]', 'kiosk-9');
+  await ops.fill('#add-screen input[name=name]', 'kiosk-9');
   await ops.click('text=Make code');
   const code = await ops.textContent('#code');
   await assertAccessible(ops, 'devices');
   const context = await demo.browser.newContext();
   const screen = await context.newPage();
   await screen.goto(demo.site.url);
+  await screen.click('text=Use a code');
   await screen.fill('input[name=code]', code.toLowerCase());
   await screen.click('text=Sign in >> nth=-1');
   await screen.waitForSelector('.k-attract');
@@ -90,6 +91,31 @@ test('a manager pauses and resumes, counts stock, calls an order off, and signs 
   await second.goto(`${demo.site.url}/#code=${code}`);
   await second.waitForSelector('.sign-in .err >> text=used before');
   await assertAccessible(Object.assign(second, { complaints: [] }), 'signing in');
+});
+
+test('a screen shows a code, is paired by it, listed, and cut off when it is revoked', async () => {
+  const ops = await demo.page('/ops', 'manager', DESK);
+  await ops.click('a[href="#devices"]');
+  const screen = await (await demo.browser.newContext()).newPage();
+  await screen.goto(`${demo.site.url}/kitchen`);
+  const shown = screen.locator('.pair-code');
+  await until('a code', async () => /^\d{4} \d{4}$/.test(await shown.textContent()));
+  await assertAccessible(Object.assign(screen, { complaints: [] }), 'a code to be paired by');
+  await ops.fill('#pair input[name=code]', await shown.textContent());
+  await ops.selectOption('#pair select', 'kitchen');
+  await ops.fill('#pair input[name=name]', 'kitchen-9');
+  await ops.click('#pair button');
+  await screen.waitForSelector('.sign-in', { state: 'detached' });
+  await ops.waitForSelector('#paired [data-device=kitchen-9] >> text=Connected');
+  await assertAccessible(ops, 'paired devices');
+  await ops.click('#paired [data-device=kitchen-9] >> text=Revoke');
+  await ops.click('.dialog .danger');
+  await ops.waitForSelector('#paired [data-device=kitchen-9]', { state: 'detached' });
+  await screen.waitForSelector('.pair-code');
+  await screen.click('text=Use name and PIN');
+  await screen.click('.pin-pad >> text=7');
+  assert.equal(await screen.inputValue('input[name=pin]'), '7');
+  await assertAccessible(Object.assign(screen, { complaints: [] }), 'a PIN pad');
 });
 
 test('ordering is paused with a reason that kiosks show, and goes on', async () => {

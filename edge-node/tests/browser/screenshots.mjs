@@ -201,8 +201,26 @@ async function staffStates() {
   await shot(nobody, 'sign-in');
 }
 
+/** The hub's dashboard: every view, light and dark, at a desk and on a phone, and its way in. */
+async function hubStates() {
+  const views = { live: ['/', '#sites [data-site]'], orders: ['/orders', '#timeline .dot'], menu: ['/menu', '#rollout [data-site]'], sites: [`/sites?site=${demo.site.id}`, '#detail'], audit: ['/audit', '#audit tbody tr'], proof: ['/proof', '#ledger [data-site]'] };
+  for (const [name, options] of [['', {}], ['-dark', { colorScheme: 'dark' }], ['-phone', PHONE], ['-ja', { locale: 'ja-JP' }]]) {
+    const page = await demo.dashboard('/', options);
+    for (const [view, [path, there]] of Object.entries(views)) {
+      await page.goto(demo.hub.url + path);
+      await page.waitForSelector(there);
+      await shot(page, `hub-${view}${name}`);
+    }
+    await page.context().close();
+  }
+  const nobody = await demo.open('/', { ...DESK, locale: 'en-GB', origin: demo.hub.url });
+  await nobody.waitForSelector('.login form');
+  await shot(nobody, 'hub-sign-in');
+}
+
 try {
   await kioskStates();
+  await hubStates();
   await staffStates();
 } finally {
   await demo.stop();

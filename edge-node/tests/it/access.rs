@@ -2,42 +2,15 @@
 
 use reqwest::Method;
 use serde_json::Value;
-use sunakku_common::claims::Role;
+use sunakku_common::claims::{HUB_ISSUER, Role, Signer, Subject};
 use xtask::harness::Sandbox;
 use xtask::world::{Answer, Client, Site, SiteOptions};
 
 use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
-/// What a kiosk may do, beside what everyone may.
-const KIOSK: [(&str, &str); 13] = [
-    ("get", "/v1/session"),
-    ("post", "/v1/session/cookie"),
-    ("delete", "/v1/session/cookie"),
-    ("get", "/v1/menu"),
-    ("post", "/v1/orders"),
-    ("get", "/v1/orders/{id}"),
-    ("post", "/v1/orders/{id}/cancel"),
-    ("get", "/v1/stock"),
-    ("get", "/v1/stock/{sku}"),
-    ("get", "/v1/live"),
-    ("get", "/v1/board"),
-    ("get", "/v1/site"),
-    ("post", "/v1/calls"),
-];
-/// What a guest's own phone may do.
-const GUEST: [(&str, &str); 8] = [
-    ("get", "/v1/session"),
-    ("post", "/v1/session/cookie"),
-    ("delete", "/v1/session/cookie"),
-    ("get", "/v1/menu"),
-    ("post", "/v1/orders"),
-    ("get", "/v1/orders/{id}"),
-    ("post", "/v1/orders/{id}/cancel"),
-    ("get", "/v1/live"),
-];
 /// Open on this machine without a token.
-const OPEN: [(&str, &str); 10] = [
+const OPEN: [(&str, &str); 13] = [
     ("get", "/"),
     ("get", "/kitchen"),
     ("get", "/pickup"),
@@ -45,18 +18,142 @@ const OPEN: [(&str, &str); 10] = [
     ("post", "/v1/session"),
     ("post", "/v1/session/code"),
     ("post", "/v1/session/guest"),
+    ("post", "/v1/session/pin"),
+    ("post", "/v1/pairings"),
+    ("post", "/v1/pairings/claim"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
 ];
-/// What the role for metrics may see of a site.
-const SRE: [(&str, &str); 5] = [
-    ("get", "/v1/sync"),
-    ("get", "/v1/site"),
-    ("get", "/v1/session"),
-    ("post", "/v1/session/cookie"),
-    ("delete", "/v1/session/cookie"),
+
+/// Every role but `admin`, who may everything.
+const ROLES: [Role; 9] = [
+    Role::RegionManager,
+    Role::Manager,
+    Role::Kitchen,
+    Role::Cashier,
+    Role::Kiosk,
+    Role::Board,
+    Role::Guest,
+    Role::Auditor,
+    Role::Sre,
 ];
+
+const ALL: &str = "manager kitchen cashier kiosk board guest auditor sre";
+const MANAGER: &str = "manager";
+const STAFF: &str = "manager kitchen";
+const STAFF_READ: &str = "manager kitchen auditor";
+const ORDERS_READ: &str = "manager kitchen cashier kiosk guest auditor";
+const STOCK_READ: &str = "manager kitchen cashier kiosk auditor";
+
+/// Who may call what, said once more than in the program. A manager of the region may what one of
+/// the site may.
+const MATRIX: [(&str, &str, &str); 47] = [
+    ("get", "/v1/session", ALL),
+    ("post", "/v1/session/cookie", ALL),
+    ("delete", "/v1/session/cookie", ALL),
+    ("post", "/v1/session/codes", MANAGER),
+    ("get", "/v1/menu", ORDERS_READ),
+    ("get", "/v1/orders", "manager kitchen cashier auditor"),
+    ("post", "/v1/orders", "manager cashier kiosk guest"),
+    ("get", "/v1/orders/{id}", ORDERS_READ),
+    (
+        "post",
+        "/v1/orders/{id}/cancel",
+        "manager kitchen cashier kiosk guest",
+    ),
+    ("post", "/v1/orders/{id}/collect", "manager kitchen cashier"),
+    ("get", "/v1/stock", STOCK_READ),
+    ("get", "/v1/stock/{sku}", STOCK_READ),
+    ("put", "/v1/stock/{sku}", MANAGER),
+    ("get", "/v1/stock/{sku}/movements", STAFF_READ),
+    ("put", "/v1/stock/{sku}/low-mark", MANAGER),
+    ("post", "/v1/stock/{sku}/adjust", MANAGER),
+    ("post", "/v1/stock/{sku}/suspend", STAFF),
+    ("post", "/v1/stock/{sku}/resume", STAFF),
+    (
+        "get",
+        "/v1/live",
+        "manager kitchen cashier kiosk board guest auditor",
+    ),
+    (
+        "get",
+        "/v1/board",
+        "manager kitchen cashier kiosk board auditor",
+    ),
+    (
+        "get",
+        "/v1/site",
+        "manager kitchen cashier kiosk auditor sre",
+    ),
+    ("post", "/v1/site/close", MANAGER),
+    ("post", "/v1/site/open", MANAGER),
+    ("post", "/v1/calls", "manager kitchen kiosk"),
+    ("get", "/v1/calls", STAFF_READ),
+    ("post", "/v1/calls/{device}/done", STAFF),
+    ("get", "/v1/printers", STAFF_READ),
+    ("get", "/v1/today", STAFF_READ),
+    ("get", "/v1/tickets", STAFF_READ),
+    ("get", "/v1/tickets/counts", STAFF_READ),
+    ("get", "/v1/tickets/{id}", STAFF_READ),
+    ("post", "/v1/tickets/{id}/acknowledge", STAFF),
+    ("post", "/v1/tickets/{id}/start", STAFF),
+    ("post", "/v1/tickets/{id}/bump", STAFF),
+    ("post", "/v1/tickets/{id}/recall", STAFF),
+    ("post", "/v1/tickets/{id}/lines/{line}/bump", STAFF),
+    ("post", "/v1/tickets/{id}/confirm", STAFF),
+    ("get", "/v1/queue", STAFF_READ),
+    ("post", "/v1/queue/pause", MANAGER),
+    ("post", "/v1/queue/resume", MANAGER),
+    ("get", "/v1/queue/dead", STAFF_READ),
+    ("post", "/v1/queue/dead/{id}/retry", MANAGER),
+    ("post", "/v1/queue/dead/{id}/discard", MANAGER),
+    ("get", "/v1/sync", "manager kitchen auditor sre"),
+    ("get", "/v1/devices", STAFF_READ),
+    ("post", "/v1/devices", MANAGER),
+    ("post", "/v1/devices/{id}/revoke", MANAGER),
+];
+
+/// A hub, as far as a site knows it: by its key.
+pub(crate) struct Hub {
+    signer: Signer,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        sunakku_common::install_crypto();
+        let key = Signer::generate_pkcs8().unwrap();
+        let signer = Signer::new(HUB_ISSUER, &key).unwrap();
+        Self { signer }
+    }
+
+    /// A site that believes it.
+    pub(crate) async fn site(&self) -> TestSite {
+        self.site_with(toml::Table::new()).await
+    }
+
+    /// The same with more settings.
+    pub(crate) async fn site_with(&self, more: toml::Table) -> TestSite {
+        let key = toml::Value::from(self.signer.public().x.clone());
+        let identity = toml::Table::from_iter([("hub_public_key".to_owned(), key)]);
+        let edge = toml::Table::from_iter([("identity".to_owned(), identity.into())]);
+        let options = SiteOptions::new("s1", seed()).with(edge).with(more);
+        TestSite::start_with(options).await
+    }
+
+    pub(crate) fn mint(&self, subject: Subject, audience: &str) -> String {
+        let life = chrono::TimeDelta::minutes(10);
+        let now = chrono::Utc::now();
+        self.signer.mint(subject, audience, life, now).unwrap()
+    }
+
+    /// Somebody with a role, as the hub lets him in at site `s1`.
+    pub(crate) fn client(&self, test: &TestSite, role: Role) -> Client {
+        let subject = Subject::new(format!("the-{role}"), role);
+        test.manager
+            .as_token(&self.mint(subject, "sunakku:site:s1"))
+    }
+}
 
 /// Every route of the document but the open ones: method and path template.
 async fn routes(test: &TestSite) -> Vec<(String, String)> {
@@ -91,25 +188,11 @@ async fn call(client: &Client, method: &str, path: &str) -> Answer {
     let path = path
         .replace("{id}", &id)
         .replace("{sku}", "cake")
+        .replace("{device}", "nowhere")
         .replace("{line}", "1");
-    let path = path.replace("/live", "/live?topics=stock");
+    let path = path.replace("/live", "/live?topics=orders");
     let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
     client.send(client.request(method, &path)).await.unwrap()
-}
-
-async fn assert_forbidden(client: &Client, routes: &[(String, String)], may: &[(&str, &str)]) {
-    for (method, path) in routes {
-        let answer = call(client, method, path).await;
-        if may.contains(&(method.as_str(), path.as_str())) {
-            assert!(
-                ![401, 403].contains(&answer.status.as_u16()),
-                "{method} {path}"
-            );
-        } else {
-            assert_eq!(answer.status, 403, "{method} {path}: {}", answer.body);
-            assert_problem(&answer, 403, "forbidden");
-        }
-    }
 }
 
 #[tokio::test]
@@ -158,24 +241,144 @@ async fn a_token_of_another_site_is_not_believed() {
 }
 
 #[tokio::test]
-async fn no_role_reaches_beyond_its_routes() {
-    let test = TestSite::start().await;
-    let head = test.head().await;
-    let routes = routes(&test).await;
-    assert_forbidden(&test.kiosk, &routes, &KIOSK).await;
-    let guest = crate::guest_sessions::guest(&test).await;
-    assert_forbidden(&guest, &routes, &GUEST).await;
-    let sre = test.site.client(Role::Sre).await.unwrap();
-    assert_forbidden(&sre, &routes, &SRE).await;
-    for (method, path) in [
-        ("post", "/v1/orders"),
-        ("put", "/v1/stock/{sku}"),
-        ("post", "/v1/stock/{sku}/adjust"),
-    ] {
-        assert_problem(&call(&test.kitchen, method, path).await, 403, "forbidden");
+async fn every_role_may_call_its_routes_and_no_others() {
+    let hub = Hub::new();
+    let test = hub.site().await;
+    let mut routes = routes(&test).await;
+    let known = &MATRIX;
+    for (method, path) in &routes {
+        let decided = known.iter().filter(|row| row.0 == method && row.1 == path);
+        assert_eq!(
+            decided.count(),
+            1,
+            "{method} {path}: say in MATRIX who may call it"
+        );
     }
-    // What a kiosk may: it has called the staff.
-    assert_eq!(test.head().await, head + 1);
+    assert_eq!(routes.len(), known.len(), "MATRIX has routes that are none");
+    // Signing out ends what the others are called with.
+    routes.sort_by_key(|(method, _)| method == "delete");
+    for role in ROLES {
+        let client = hub.client(&test, role);
+        let name = match role {
+            Role::RegionManager => "manager",
+            role => role.as_str(),
+        };
+        for (method, path) in &routes {
+            let row = known
+                .iter()
+                .find(|row| row.0 == method && row.1 == path)
+                .unwrap();
+            let answer = call(&client, method, path).await;
+            if row.2.split(' ').any(|may| may == name) {
+                let status = answer.status.as_u16();
+                assert!(
+                    ![401, 403, 405].contains(&status),
+                    "{role}: {method} {path}: {status}"
+                );
+            } else {
+                assert_problem(&answer, 403, "forbidden");
+            }
+        }
+        if role == Role::Auditor {
+            let head = test.head().await;
+            for (method, path) in routes.iter().filter(|(method, _)| method != "get") {
+                call(&client, method, path).await;
+            }
+            assert_eq!(test.head().await, head, "an auditor changes nothing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn orders_of_others_are_not_there_for_kiosks_and_guests() {
+    let hub = Hub::new();
+    let test = hub.site().await;
+    let guest = crate::guest_sessions::guest(&test).await;
+    let other = crate::guest_sessions::guest(&test).await;
+    let second = test
+        .manager
+        .as_token(&hub.mint(Subject::new("kiosk-2", Role::Kiosk), "sunakku:site:s1"));
+    let cashier = hub.client(&test, Role::Cashier);
+    let order = crate::site::order_of("cola", 1);
+    for (owner, stranger) in [
+        (&test.kiosk, &second),
+        (&second, &test.kiosk),
+        (&guest, &other),
+        (&guest, &test.kiosk),
+    ] {
+        let placed = owner.order(&crate::site::new_key(), &order).await.unwrap();
+        let id = placed.expect(201).unwrap().body["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let (path, cancel) = (
+            format!("/v1/orders/{id}"),
+            format!("/v1/orders/{id}/cancel"),
+        );
+        assert_problem(&stranger.get(&path).await.unwrap(), 404, "not-found");
+        assert_problem(&stranger.act(&cancel).await.unwrap(), 404, "not-found");
+        assert_eq!(cashier.get(&path).await.unwrap().status, 200);
+        assert_eq!(owner.get(&path).await.unwrap().status, 200);
+        assert_eq!(owner.act(&cancel).await.unwrap().status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_cashier_places_for_the_counter_hands_over_and_calls_off_before_cooking_alone() {
+    let hub = Hub::new();
+    let test = hub.site().await;
+    let cashier = hub.client(&test, Role::Cashier);
+    let order = crate::site::order_of("cola", 1);
+    let placed = cashier
+        .order(&crate::site::new_key(), &order)
+        .await
+        .unwrap();
+    let placed = placed.expect(201).unwrap().body;
+    assert_eq!(placed["channel"], "counter");
+    let id = placed["id"].as_str().unwrap();
+    let ticket = test.tickets_of(id).await.remove(0);
+    test.ticket_step(&ticket, "start").await;
+    let why = serde_json::json!({ "reason": "changed his mind" });
+    let cancel = format!("/v1/orders/{id}/cancel");
+    let late = cashier.post(&cancel, None, &why).await.unwrap();
+    assert_problem(&late, 409, "illegal-transition");
+    test.ticket_step(&ticket, "bump").await;
+    let collected = cashier
+        .act(&format!("/v1/orders/{id}/collect"))
+        .await
+        .unwrap();
+    assert_eq!(collected.expect(200).unwrap().body["state"], "collected");
+}
+
+#[tokio::test]
+async fn a_token_of_the_hubs_is_good_for_its_own_site_alone() {
+    let hub = Hub::new();
+    let test = hub.site().await;
+    let manager = || Subject::new("ann", Role::Manager);
+    let of = |site: &str| Subject {
+        site: Some(site.parse().unwrap()),
+        ..manager()
+    };
+    let here = "sunakku:site:s1";
+    for (subject, audience, status) in [
+        (manager(), here, 200),
+        (of("s1"), here, 200),
+        (of("s2"), here, 401),
+        (manager(), "sunakku:site:s2", 401),
+        (manager(), "sunakku:hub", 401),
+    ] {
+        let client = test.manager.as_token(&hub.mint(subject.clone(), audience));
+        let answer = client.get("/v1/queue").await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "{subject:?} {audience}");
+    }
+    let foreign = Hub::new().mint(manager(), here);
+    let answer = test
+        .manager
+        .as_token(&foreign)
+        .get("/v1/queue")
+        .await
+        .unwrap();
+    assert_problem(&answer, 401, "unauthorized");
 }
 
 #[tokio::test]

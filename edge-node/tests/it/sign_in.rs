@@ -145,7 +145,7 @@ async fn a_foreign_page_can_do_nothing_with_a_screens_cookie() {
     let head = test.head().await;
     let screen = ("x-sunakku-screen", "kiosk");
     let refused = [
-        (vec![("origin", "https://evil.example")], 401),
+        (vec![("origin", "https://evil.example")], 403),
         (vec![screen, ("origin", "https://evil.example")], 403),
         (vec![screen, ("origin", "null")], 403),
         (vec![screen], 403),

@@ -21,6 +21,8 @@ export const site = signal(/** @type {any} */ (null));
 export const printers = signal(/** @type {any[]} */ ([]));
 export const today = signal(/** @type {any} */ (null));
 export const devices = signal(/** @type {any[]} */ ([]));
+/** Devices that were let in. */
+export const paired = signal(/** @type {any[]} */ ([]));
 export const lags = signal(/** @type {number[]} */ ([]));
 export const now = signal(Date.now());
 export const toast = signal('');
@@ -56,7 +58,12 @@ const into = (path, into, pick = (body) => body) => quietly(async () => {
 export const loadStock = quietly(async () => { stock.value = await all('/v1/stock'); });
 export const loadOrders = quietly(async () => { orders.value = await all('/v1/orders?state=open'); });
 const loadMenu = into('/v1/menu', menu);
-const loadDevices = into('/v1/devices', devices, (body) => body.items);
+export const loadDevices = quietly(async () => {
+  const { status, body } = await call('GET', '/v1/devices');
+  if (status !== 200) return;
+  devices.value = body.items;
+  paired.value = body.paired;
+});
 const loadQueue = into('/v1/queue', queue);
 const loadReady = into('/readyz', ready);
 export const loadSite = into('/v1/site', site);

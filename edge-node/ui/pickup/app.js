@@ -131,4 +131,4 @@ setInterval(() => { now.value = Date.now(); turn(); }, 500);
 setInterval(() => { if (session.value) soon(); }, RELOAD_MS);
 fit(1920, 1080);
 render(html`<${Page} />`, document.body);
-begin({ screen: 'pickup', roles: ['kiosk', 'kitchen', 'manager'] });
+begin({ screen: 'pickup', roles: ['board', 'kiosk', 'kitchen', 'manager'] });

@@ -1,6 +1,8 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
+pub(crate) mod access;
 mod audit;
+mod browser;
 mod commands;
 pub(crate) mod error;
 mod health;
@@ -9,6 +11,7 @@ pub(crate) mod menus;
 mod orders;
 mod session;
 mod sites;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +21,7 @@ use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
 use axum::http::HeaderName;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use sunakku_common::claims::Verifier;
@@ -39,6 +43,7 @@ use crate::config;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::sites::Limiter;
+use crate::ui;
 
 /// What handlers work with; clones share it.
 #[derive(Clone)]
@@ -47,6 +52,8 @@ pub struct Hub {
     pub pool: PgPool,
     /// Who may sign in, and what signs tokens.
     pub identity: Arc<Identity>,
+    /// How browsers are signed in.
+    pub browsers: config::Browsers,
     /// What says who may connect to nats-server.
     pub keys: Arc<Keys>,
     /// Where sites reach it.
@@ -91,14 +98,26 @@ impl utoipa::Modify for Bearer {
     }
 }
 
-/// All routes with their layers.
-pub fn router(hub: Hub, config: &config::Http) -> Router {
-    let whole_menu = DefaultBodyLimit::max(config.max_menu_bytes);
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+/// All routes, and the document that describes them.
+fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
+    let whole_menu = DefaultBodyLimit::max(max_menu_bytes);
+    OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
-        .routes(routes!(session::sign_in))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(session::refresh))
         .routes(routes!(session::sign_in_at_site))
         .routes(routes!(session::keys))
+        // Browsers of people.
+        .routes(routes!(browser::who))
+        .routes(routes!(browser::set, browser::clear))
+        .routes(routes!(browser::codes::make))
+        .routes(routes!(browser::codes::redeem))
+        .routes(routes!(ui::live))
+        .routes(routes!(ui::orders))
+        .routes(routes!(ui::menu))
+        .routes(routes!(ui::sites))
+        .routes(routes!(ui::audit))
+        .routes(routes!(ui::proof))
         // Boxes with a token.
         .routes(routes!(sites::boxes::enrol))
         // Admins.
@@ -138,14 +157,30 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(menus::exchange::export))
         .routes(routes!(menus::exchange::import).layer(whole_menu))
         .routes(routes!(audit::list))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::change))
+        .routes(routes!(users::disable))
+        .routes(routes!(users::enable))
+        .routes(routes!(users::sign_out))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::set_pin, users::clear_pin))
         // Load balancers and Prometheus.
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
-        .split_for_parts();
+        .split_for_parts()
+}
+
+/// All routes with their layers.
+pub fn router(hub: Hub, config: &config::Http) -> Router {
+    let (router, document) = routes(config.max_menu_bytes);
     let limit = Duration::from_secs(config.timeout_seconds.into());
     let request_id = HeaderName::from_static("x-request-id");
+    let guard = middleware::from_fn_with_state(hub.clone(), access::guard);
     router
+        // Whatever is added after this layer is open to everyone.
+        .route_layer(guard)
+        .route("/ui/{version}/{*path}", get(ui::part))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(http::unknown_path)
         .method_not_allowed_fallback(http::unknown_method)
@@ -167,6 +202,12 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
                 .layer(DefaultBodyLimit::max(config.max_body_bytes)),
         )
         .with_state(hub)
+}
+
+/// The document alone.
+#[cfg(test)]
+fn openapi() -> utoipa::openapi::OpenApi {
+    routes(0).1
 }
 
 /// Answers 503 for a request that takes too long. (The library's own layer answers without body.)

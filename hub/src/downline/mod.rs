@@ -52,6 +52,8 @@ pub struct Downline {
     pub pool: PgPool,
     /// Where the state of the database is noted.
     pub health: Health,
+    /// How long keys are believed and tokens are good.
+    pub identity: crate::config::Identity,
 }
 
 /// Wakes the tasks.
@@ -73,7 +75,7 @@ impl Downline {
             account: self.account_due,
             ..Wakers::default()
         };
-        let rollout = Rollout::new(self.client.clone(), self.pool.clone());
+        let rollout = Rollout::new(self.client.clone(), self.pool.clone(), self.identity);
         let dispatch = Dispatch::new(self.client.clone(), self.pool.clone());
         tokio::select! {
             never = listen(&self.pool, &wakers) => never,

@@ -12,11 +12,15 @@ use sunakku_common::down::{MenuDown, MenuVersion, NextMenu};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::canonical;
 use sunakku_common::site::{OpeningHours, Settings};
+use sunakku_common::staff::{MAX_STAFF, PinVerifier, StaffMember};
 use sunakku_common::subjects::Bucket;
 use tokio::time::timeout;
 
 use super::bucket::{self, Open};
+use crate::config;
+use crate::identity::keys::published;
 use crate::menus::wanted::{self, Snapshot, wanted};
+use crate::sessions;
 
 /// Sites that are worked on at a time.
 const AT_ONCE: usize = 4;
@@ -29,11 +33,16 @@ const MARGIN: Duration = Duration::from_millis(50);
 pub(super) struct Rollout {
     client: Client,
     pool: PgPool,
+    identity: config::Identity,
 }
 
 impl Rollout {
-    pub(super) fn new(client: Client, pool: PgPool) -> Self {
-        Self { client, pool }
+    pub(super) fn new(client: Client, pool: PgPool, identity: config::Identity) -> Self {
+        Self {
+            client,
+            pool,
+            identity,
+        }
     }
 
     /// Compares and mends. Answers how long it is until the next version takes effect anywhere.
@@ -147,7 +156,7 @@ impl Rollout {
         .bind(site.as_str())
         .fetch_one(&mut *tx)
         .await?;
-        let mut settings = read_settings(&mut tx, site).await?;
+        let mut settings = read_settings(&mut tx, site, &self.identity).await?;
         let now = canonical::hash(&settings)?;
         let revision = if now == hash {
             revision
@@ -177,7 +186,11 @@ async fn clear(site: &str, buckets: [&Open; 2]) -> Result<()> {
 }
 
 /// The settings as they stand, with no revision yet.
-async fn read_settings(connection: &mut PgConnection, site: &SiteId) -> Result<Settings> {
+async fn read_settings(
+    connection: &mut PgConnection,
+    site: &SiteId,
+    identity: &config::Identity,
+) -> Result<Settings> {
     type Row = (
         String,
         String,
@@ -193,7 +206,7 @@ async fn read_settings(connection: &mut PgConnection, site: &SiteId) -> Result<S
          where s.site_id = $1",
     )
     .bind(site.as_str())
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
     let (name, zone, currency, hours, orders, per_device) = row;
     let limit = |limit: Option<i64>| limit.and_then(|limit| u64::try_from(limit).ok());
@@ -206,8 +219,32 @@ async fn read_settings(connection: &mut PgConnection, site: &SiteId) -> Result<S
         opening_hours: hours.map(|Json(hours)| hours).unwrap_or_default(),
         max_open_orders: limit(orders),
         max_open_orders_per_device: limit(per_device),
-        keys: Vec::new(),
-        staff: Vec::new(),
-        revoked: Vec::new(),
+        keys: published(connection, identity.keys_kept()).await?,
+        staff: staff(connection, site).await?,
+        revoked: sessions::revocations(connection, identity.token_life()).await?,
     })
+}
+
+/// The people who may work at a site and have a PIN: its own, and the managers of its region.
+async fn staff(connection: &mut PgConnection, site: &SiteId) -> Result<Vec<StaffMember>> {
+    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+        "select p.name, p.display_name, p.role, p.pin_hash
+         from person p join site s on s.site_id = $1
+         where p.pin_hash is not null and p.disabled_at is null
+           and (p.site_id = s.site_id or p.region = s.region)
+         order by p.name limit $2",
+    )
+    .bind(site.as_str())
+    .bind(i64::try_from(MAX_STAFF)?)
+    .fetch_all(connection)
+    .await?;
+    let member = |(name, display_name, role, pin): (String, String, String, String)| {
+        Ok(StaffMember {
+            name,
+            display_name,
+            role: role.parse().map_err(anyhow::Error::msg)?,
+            pin: PinVerifier::new(pin),
+        })
+    };
+    rows.into_iter().map(member).collect()
 }

@@ -41,6 +41,7 @@ async fn every_change_is_noted_with_what_was_before_and_after() -> Result<()> {
                 "menu.item.change",
                 "site.menu",
                 "menu.create",
+                "user.from-configuration",
                 "site.create"
             ],
         "{all}"
@@ -70,7 +71,7 @@ async fn every_change_is_noted_with_what_was_before_and_after() -> Result<()> {
         ("object=menu/lun", 0),
         ("object=site/s1", 2),
         (&format!("from={at}"), 3),
-        (&format!("to={at}"), 3),
+        (&format!("to={at}"), 4),
         (&format!("from={at}&to={at}"), 0),
     ] {
         let found = admin.get(&format!("/v1/audit?{query}")).await?;

@@ -1,7 +1,9 @@
 //! The hub's program on a real Postgres and a real NATS server; the tests play the sites.
 
+mod access;
 mod api;
 mod audit;
+mod browsers;
 mod commands;
 mod intake;
 mod ledger;
@@ -13,8 +15,10 @@ mod menus_versions;
 mod metrics;
 mod operation;
 mod outages;
+mod people;
 mod projection;
 mod schema;
 mod sites;
 mod support;
+mod tokens;
 mod who;

@@ -46,7 +46,7 @@ pub(super) fn welcome(world: &World) -> Result<String> {
             site.url()
         ));
     }
-    text.push_str("\nEach site serves its screens: / (kiosk), /kitchen, /pickup, /ops. Sign in there, or with --state\nopen the addresses of the state file, which sign in by themselves.\n");
+    text.push_str("\nThe hub serves its dashboard at /. Each site serves its screens: / (kiosk), /kitchen, /pickup, /ops. Sign in there, or with --state\nopen the addresses of the state file, which sign in by themselves.\n");
     text.push_str("\nSign in with POST /v1/session {\"user\", \"password\"}:\n");
     for person in people()? {
         let place = if person.name == "admin" {

@@ -90,7 +90,7 @@ fn state(world: &World, tokens: &Tokens, pages: &Pages) -> Result<Value> {
             "admin": {
                 "user": admin.name, "password": admin.password, "token": tokens.admin.token,
             },
-            "pages": { "docs": format!("{}/docs", hub.url()) },
+            "pages": pages.of_hub(&hub.url()),
             "pids": {
                 "hub": hub.process().pid(),
                 "nats": hub.nats.pid(),

@@ -212,12 +212,16 @@ impl Site {
 fn config(id: &str, address: &str, redis: &str, nats: &str) -> Result<toml::Table> {
     // One kiosk stands for all guests here.
     let mut config = toml::toml! {
+        [http]
+        requests_per_minute_of_caller = 100_000_000
+        anonymous_per_minute_of_address = 100_000_000
         [limits]
         max_open_orders = 1_000_000
         max_open_orders_per_device = 1_000_000
         [identity]
         key_file = "edge-key.der"
         session_seconds = 604_800
+        max_session_seconds = 6_048_000
         code_seconds = 604_800
         [menu]
         seed = "seed.json"

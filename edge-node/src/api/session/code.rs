@@ -6,30 +6,35 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::TimeDelta;
-use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
+use sunakku_common::event::{By, cause};
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::ids::check_code;
 use sunakku_common::problem::Problem;
+use sunakku_common::sign_in_code::{grouped, plain, random};
 use sunakku_common::telemetry::count_sign_in;
+use sunakku_common::trace;
 
 use super::cookie::{check_screen, signed_in};
+use super::pairing::{self, too_many_devices};
 use crate::state::AppState;
-use crate::store::Grant;
+use crate::store::{Grant, Operation};
 
 /// Roles that a screen can have.
-const SCREENS: [Role; 3] = [Role::Kiosk, Role::Kitchen, Role::Manager];
-/// What a code is written in: no letter looks like a digit or another letter (Crockford's base 32).
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Characters of a code, five bits each: 80 bits cannot be guessed within its life.
-const LENGTH: usize = 16;
+const SCREENS: [Role; 5] = [
+    Role::Kiosk,
+    Role::Board,
+    Role::Kitchen,
+    Role::Cashier,
+    Role::Manager,
+];
 
 /// The body of `POST /v1/session/codes`.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct NewCode {
-    /// What the screen may do: `kiosk`, `kitchen` or `manager`.
+    /// What the screen may do: `kiosk`, `board`, `kitchen`, `cashier` or `manager`.
     role: Role,
     /// Name of the device, 1 to 64 letters, digits, `.`, `_`, `:` or `-`. A kiosk sees the orders
     /// that were placed under its name.
@@ -60,22 +65,22 @@ pub(in crate::api) async fn make(
     caller: Caller,
     body: Result<Json<NewCode>, Problem>,
 ) -> Result<(StatusCode, Json<Code>), Problem> {
-    caller.require(&[Role::Manager])?;
     let Json(NewCode { role, name }) = body?;
     if !SCREENS.contains(&role) {
-        let detail = "role: kiosk, kitchen or manager";
+        let detail = "role: kiosk, board, kitchen, cashier or manager";
         return Err(Problem::unprocessable("invalid-body", detail));
     }
     check_code(&name)
         .map_err(|error| Problem::unprocessable("invalid-body", format!("name: {error}")))?;
     let (code, life) = (random(), state.inner.config.identity.code_seconds);
-    let grant = Grant { name, role };
+    let by = caller.0.sub.clone();
+    let grant = Grant { name, role, by };
     let store = &state.inner.store;
     store
         .keep_code(&code, &grant, Duration::from_secs(life))
         .await?;
     tracing::info!(by = caller.0.sub, device = grant.name, %role, "a sign-in code was made");
-    let Grant { name, role } = grant;
+    let Grant { name, role, .. } = grant;
     let code = grouped(&code);
     let expires_in = life;
     Ok((
@@ -105,8 +110,9 @@ pub(in crate::api) struct Redeem {
     post, path = "/v1/session/code", tag = "session", security(()), request_body = Redeem,
     responses(
         (status = 200, body = super::cookie::SignedIn),
-        (status = 400, body = Problem), (status = 401, body = Problem), (status = 422, body = Problem),
-        (status = 503, body = Problem),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 409, description = "`too-many-devices`", body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(in crate::api) async fn redeem(
@@ -117,7 +123,7 @@ pub(in crate::api) async fn redeem(
     check_screen(&screen)?;
     let grant = state.inner.store.take_code(&plain(&code)).await?;
     count_sign_in("code", grant.is_some());
-    let Some(Grant { name, role }) = grant else {
+    let Some(grant) = grant else {
         tracing::info!(screen, "a sign-in code was refused");
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -125,52 +131,16 @@ pub(in crate::api) async fn redeem(
             "The code was used before, has run out or was mistyped. Ask the site's manager for a new one.",
         ));
     };
-    tracing::info!(device = name, %role, screen, "a screen signed in");
+    let by = By {
+        actor: grant.by,
+        device: Some(grant.name.clone()),
+        cause: cause::REQUEST.to_owned(),
+        trace: trace::current(),
+    };
+    let operation = Operation::new(None, by, &(&grant.name, grant.role));
+    let device = state.inner.gate.pair(&operation, grant.name, grant.role);
+    let device = device.await?.ok_or_else(too_many_devices)?;
+    tracing::info!(device = device.name, role = %device.role, screen, "a screen signed in");
     let life = TimeDelta::seconds(state.inner.config.identity.screen_seconds);
-    signed_in(&state, &name, role, &screen, life)
-}
-
-fn random() -> String {
-    let mut source = rand::rng();
-    let one = |_| char::from(ALPHABET[source.random_range(0..ALPHABET.len())]);
-    (0..LENGTH).map(one).collect()
-}
-
-/// As people read it: four groups of four.
-fn grouped(code: &str) -> String {
-    let letters: Vec<char> = code.chars().collect();
-    let groups = letters
-        .chunks(4)
-        .map(|group| group.iter().collect::<String>());
-    groups.collect::<Vec<_>>().join("-")
-}
-
-/// As it is kept, from what people typed.
-fn plain(typed: &str) -> String {
-    let letters = typed
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(2 * LENGTH);
-    letters
-        .map(|letter| match letter.to_ascii_uppercase() {
-            'O' => '0',
-            'I' | 'L' => '1',
-            other => other,
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_survives_being_read_out() {
-        let code = random();
-        assert_eq!(code.len(), LENGTH);
-        assert_eq!(plain(&grouped(&code)), code);
-        assert_eq!(plain(&grouped(&code).to_lowercase()), code);
-        assert_eq!(plain("o0-iIlL 1"), "0011111");
-        assert_ne!(random(), code);
-    }
+    signed_in(&state, pairing::of(device), &screen, life)
 }

@@ -5,12 +5,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::claims::{Role, Subject, site_audience};
+use sunakku_common::claims::{Distrust, Role, Subject, site_audience};
 use sunakku_common::cookie;
+use sunakku_common::event::SessionMoved;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
 
+use crate::api::address::Address;
+use crate::api::shared::operation;
 use crate::config::Screens;
+use crate::gate::begun;
 use crate::state::AppState;
 
 /// Who a screen is signed in as.
@@ -96,20 +100,56 @@ pub(in crate::api) async fn set(
         Role::Guest => config.screens.guest_seconds,
         _ => config.identity.screen_seconds,
     };
-    let life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
-    signed_in(&state, &claims.sub, claims.role, &screen, life)
+    let mut life = TimeDelta::seconds((claims.exp - claims.iat).clamp(1, longest));
+    if let Some(begun) = begun(claims.sid) {
+        let end = begun + TimeDelta::seconds(config.identity.max_session_seconds);
+        life = life.min(end - Utc::now());
+        if life <= TimeDelta::zero() {
+            return Err(Distrust::Expired.into());
+        }
+    }
+    let subject = Subject {
+        sub: claims.sub,
+        role: claims.role,
+        site: claims.site,
+        region: claims.region,
+        sid: claims.sid,
+    };
+    signed_in(&state, subject, &screen, life)
 }
 
-/// Sign a screen out: its cookie is taken away.
+/// Sign a screen out: its cookie is taken away, and its session or pairing ended.
 #[utoipa::path(
     delete, path = "/v1/session/cookie", tag = "session",
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem))
+    responses(
+        (status = 204), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem),
+    )
 )]
 pub(in crate::api) async fn clear(
     State(state): State<AppState>,
-    _caller: Caller,
+    Address(address): Address,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(session) = caller.0.sid {
+        let gate = &state.inner.gate;
+        let operation = operation(&caller, &headers, &("sign out", session))?;
+        if gate.device(session).is_some() {
+            let reason = Some("signed out".to_owned());
+            gate.revoke(&operation, session, reason).await?;
+        } else {
+            let event = SessionMoved {
+                user: caller.0.sub.clone(),
+                role: caller.0.role,
+                method: "cookie".to_owned(),
+                address: Some(address),
+                until: None,
+                by: operation.by().clone(),
+            };
+            gate.end(&operation, session, &event).await?;
+        }
+    }
     let screen = cookie::screen_name(&headers).unwrap_or("none");
     let cookie = keep(&state, screen, "", TimeDelta::zero())?;
     let gone = axum::http::StatusCode::NO_CONTENT;
@@ -136,17 +176,12 @@ pub(super) fn guests_off() -> Problem {
 }
 
 /// A token of this site's, good for `life` from now on.
-pub(super) fn mint(
-    state: &AppState,
-    name: &str,
-    role: Role,
-    life: TimeDelta,
-) -> Result<String, Problem> {
+pub(super) fn mint(state: &AppState, subject: Subject, life: TimeDelta) -> Result<String, Problem> {
     let audience = site_audience(&state.inner.config.site.id);
     let token = state
         .inner
         .signer
-        .mint(Subject::new(name, role), &audience, life, Utc::now());
+        .mint(subject, &audience, life, Utc::now());
     token.map_err(|error| {
         tracing::error!(%error, "no token could be minted");
         Problem::internal()
@@ -170,17 +205,16 @@ pub(super) fn keep(
 /// The answer that signs a screen in.
 pub(super) fn signed_in(
     state: &AppState,
-    name: &str,
-    role: Role,
+    subject: Subject,
     screen: &str,
     life: TimeDelta,
 ) -> Result<Response, Problem> {
-    let token = mint(state, name, role, life)?;
-    let cookie = keep(state, screen, &token, life)?;
     let answer = SignedIn {
-        name: name.to_owned(),
-        role,
+        name: subject.sub.clone(),
+        role: subject.role,
         expires_in: life.num_seconds(),
     };
+    let token = mint(state, subject, life)?;
+    let cookie = keep(state, screen, &token, life)?;
     Ok((cookie, Json(answer)).into_response())
 }

@@ -1,19 +1,19 @@
 //! Guests' own phones, which nobody signs in: a short token that is good for their own orders.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use chrono::TimeDelta;
-use sunakku_common::claims::Role;
+use sunakku_common::claims::{Role, Subject};
 use sunakku_common::cookie::wanted_screen;
 use sunakku_common::http::{Json, Session};
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
 use super::cookie::{check_screen, guests_off, keep, mint};
+use crate::api::address::Address;
 use crate::state::AppState;
 
 /// Let a guest's phone in: a token for the menu and its own orders. A page of this host that names
@@ -30,7 +30,7 @@ use crate::state::AppState;
 )]
 pub(in crate::api) async fn enter(
     State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Address(address): Address,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let screens = &state.inner.config.screens;
@@ -39,11 +39,15 @@ pub(in crate::api) async fn enter(
     }
     let screen = wanted_screen(&headers)?;
     screen.map_or(Ok(()), check_screen)?;
-    let admitted = state.inner.door.admit(peer.ip(), Instant::now());
+    let admitted = state.inner.door.admit(address, Instant::now());
     admitted.map_err(too_many)?;
     let name = format!("guest:{}", Uuid::now_v7());
     let life = TimeDelta::seconds(screens.guest_seconds);
-    let access_token = mint(&state, &name, Role::Guest, life)?;
+    let subject = Subject {
+        sid: Some(Uuid::new_v4()),
+        ..Subject::new(name.clone(), Role::Guest)
+    };
+    let access_token = mint(&state, subject, life)?;
     let cookie = screen.map(|screen| keep(&state, screen, &access_token, life));
     tracing::info!(name, "a guest came in");
     let session = Json(Session {

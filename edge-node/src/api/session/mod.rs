@@ -4,19 +4,25 @@
 pub(in crate::api) mod code;
 pub(in crate::api) mod cookie;
 pub(in crate::api) mod guest;
+pub(in crate::api) mod pairing;
+pub(in crate::api) mod pin;
 
 use axum::extract::State;
-use sunakku_common::claims::Distrust;
+use sunakku_common::claims::{Distrust, Subject};
 use sunakku_common::http::{Json, Session, SignIn};
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
 use sunakku_common::telemetry::count_sign_in;
+use uuid::Uuid;
 
 use crate::state::AppState;
 
 /// A hash that no password fits, so that an unknown user takes as long as a wrong password.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3VuYWtrdS1ub2JvZHktMDAx$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Characters of a name that are logged.
+const MAX_LOGGED: usize = 64;
 
 /// Sign in by name and password.
 #[utoipa::path(
@@ -35,20 +41,20 @@ pub(super) async fn sign_in(
     let hash = known
         .map_or(NOBODY, |known| known.password_hash.expose())
         .to_owned();
-    let _slot = state
-        .inner
-        .password_checks
-        .acquire()
-        .await
-        .map_err(|_| Problem::internal())?;
-    let fits = tokio::task::spawn_blocking(move || password::verify(&password, &hash)).await;
-    count_sign_in("password", known.is_some() && matches!(fits, Ok(true)));
-    let (Some(known), Ok(true)) = (known, fits) else {
+    let fits = verify(&state, password, hash).await?;
+    count_sign_in("password", known.is_some() && fits);
+    let (Some(known), true) = (known, fits) else {
+        // Of what anyone may type, the log gets no more than a name can have.
+        let user: String = user.chars().take(MAX_LOGGED).collect();
         tracing::info!(user, "sign-in refused");
         return Err(wrong());
     };
     let life = state.session_life();
-    let access_token = cookie::mint(&state, &known.name, known.role, life)?;
+    let subject = Subject {
+        sid: Some(Uuid::now_v7()),
+        ..Subject::new(known.name.clone(), known.role)
+    };
+    let access_token = cookie::mint(&state, subject, life)?;
     tracing::info!(user, role = %known.role, "signed in");
     let token_type = "Bearer".to_owned();
     Ok(Json(Session {
@@ -56,6 +62,21 @@ pub(super) async fn sign_in(
         token_type,
         expires_in: life.num_seconds(),
     }))
+}
+
+/// Whether a password or PIN belongs to a hash. So many checks wait at most, and the next is refused: each
+/// takes memory and time.
+async fn verify(state: &AppState, password: String, hash: String) -> Result<bool, Problem> {
+    let checks = &state.inner.password_checks;
+    let queue = checks.queue.try_acquire();
+    let _place = queue.map_err(|_| {
+        let detail = "Too many sign in at once. Try again in a moment.";
+        Problem::too_many("too-many-sign-ins", detail)
+    })?;
+    let slot = checks.slots.acquire().await;
+    let _slot = slot.map_err(|_| Problem::internal())?;
+    let fits = tokio::task::spawn_blocking(move || password::verify(&password, &hash));
+    fits.await.map_err(|_| Problem::internal())
 }
 
 /// The same words whether the name or the password is wrong.

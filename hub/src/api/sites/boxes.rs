@@ -97,11 +97,13 @@ pub(in crate::api) async fn enrol(
         let detail = "Too many tries without a valid token. Try again in a minute.";
         return Err(Problem::too_many("too-many-tries", detail));
     }
+    hub.identity.ready().await?;
+    let hub_public_key = hub.identity.public_key().x;
     let desk = Desk {
         pool: &hub.pool,
         keys: &hub.keys,
         nats: &hub.nats,
-        hub_public_key: &hub.identity.public_key().x,
+        hub_public_key: &hub_public_key,
     };
     let done = desk.enrol(&asked, &Author::of_box(address)).await;
     if let Err(problem) = &done

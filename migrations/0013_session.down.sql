@@ -1,0 +1,2 @@
+drop table refresh_token;
+drop table session;
