@@ -3,7 +3,7 @@
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
 //! their arguments, so that they can be tested without servers. [`http`], [`assets`],
-//! [`cookie`], [`config`], [`doctor`], [`nats`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
+//! [`cookie`], [`config`], [`doctor`], [`nats`], [`service`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
 //! binaries share.
 
 pub mod assets;
@@ -29,6 +29,7 @@ pub mod order;
 pub mod password;
 pub mod pricing;
 pub mod problem;
+pub mod service;
 pub mod site;
 pub mod state;
 pub mod subjects;

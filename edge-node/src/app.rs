@@ -11,7 +11,7 @@ use sunakku_common::config::signing_key;
 use sunakku_common::ids::SiteId;
 use sunakku_common::nats::{read_claims, read_creds, read_private};
 use sunakku_common::sync::Sender;
-use sunakku_common::{subjects, telemetry};
+use sunakku_common::{service, subjects, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -169,6 +169,7 @@ impl App {
         let router = api::router(self.state).into_make_service_with_connect_info::<SocketAddr>();
         let address = self.listener.local_addr()?;
         tracing::info!(site = %shared.config.site.id, %address, "listening");
+        service::ready();
         let stopped = stop.clone();
         let serve = axum::serve(self.listener, router)
             .with_graceful_shutdown(async move { stopped.cancelled().await });

@@ -22,6 +22,7 @@ mod proof;
 mod relapse;
 mod scene;
 mod separation;
+mod service;
 mod set_back;
 mod storm;
 mod travel;
