@@ -213,6 +213,7 @@ impl Signer {
             sid: subject.sid,
         };
         let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TOKEN_TYPE.to_owned());
         header.kid = Some(self.public.kid.clone());
         jsonwebtoken::encode(&header, &claims, &self.key)
             .map_err(|error| InvalidKey(error.to_string()))
@@ -226,6 +227,8 @@ pub struct Verifier {
     keys: HashMap<String, (DecodingKey, String)>,
 }
 
+/// What a token says that it is (RFC 8725, 3.11): no other kind of JWT passes for one.
+const TOKEN_TYPE: &str = "at+jwt";
 /// Tokens longer than this are not even parsed.
 const MAX_TOKEN_BYTES: usize = 4_096;
 /// How far two clocks may differ, seconds.
@@ -259,6 +262,10 @@ impl Verifier {
             return Err(Distrust::Invalid);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Distrust::Invalid)?;
+        // Whoever marks a member as critical wants it understood, and none is here (RFC 7515).
+        if header.typ.as_deref() != Some(TOKEN_TYPE) || header.crit.is_some() {
+            return Err(Distrust::Invalid);
+        }
         let kid = header.kid.ok_or(Distrust::Invalid)?;
         // The key decides algorithm and issuer; what else the header says is not asked.
         let (key, issuer) = self.keys.get(&kid).ok_or(Distrust::Invalid)?;

@@ -11,7 +11,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{
     ConnectInfo, FromRef, FromRequest, FromRequestParts, MatchedPath, Request, State,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -122,6 +122,10 @@ impl From<Distrust> for Problem {
 #[derive(Debug, Clone)]
 pub struct Caller(pub Claims);
 
+/// What a layer in front of the handlers found out about who calls; they ask no further then.
+#[derive(Debug, Clone)]
+pub struct Identified(pub Result<Caller, Problem>);
+
 impl Caller {
     /// Refuses the call with 403 unless the caller has one of `roles`; admins may everything.
     pub fn require(&self, roles: &[Role]) -> Result<(), Problem> {
@@ -147,13 +151,24 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let verifier = Arc::<Verifier>::from_ref(state);
-        let token = match bearer(&parts.headers) {
-            Some(token) => Some(token),
-            None => cookie::token(&parts.method, &parts.headers, verifier.audience())?,
-        };
-        Ok(Self(verifier.verify(token.ok_or(Distrust::Missing)?)?))
+        if let Some(Identified(found)) = parts.extensions.get() {
+            return found.clone();
+        }
+        identify(&Arc::from_ref(state), &parts.method, &parts.headers)
     }
+}
+
+/// Who calls, by the token that came as a bearer's, or as the cookie of a page of this host.
+pub fn identify(
+    verifier: &Verifier,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    let token = match bearer(headers) {
+        Some(token) => Some(token),
+        None => cookie::token(method, headers, verifier.audience())?,
+    };
+    Ok(Caller(verifier.verify(token.ok_or(Distrust::Missing)?)?))
 }
 
 /// The token of an `Authorization: Bearer` header, or of the subprotocol pair

@@ -31,6 +31,7 @@ pub mod pricing;
 pub mod problem;
 pub mod service;
 pub mod site;
+pub mod staff;
 pub mod state;
 pub mod subjects;
 pub mod sync;

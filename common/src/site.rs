@@ -6,9 +6,11 @@ use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::claims::PublicKey;
 use crate::ids::SiteId;
 use crate::local_time::moment;
 use crate::money::Currency;
+use crate::staff::{Revocation, StaffMember};
 
 /// What the hub has set for a site. Members that are not known here are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +34,16 @@ pub struct Settings {
     /// The same for orders of one device.
     #[serde(default)]
     pub max_open_orders_per_device: Option<u64>,
+    /// Every key by which the hub's tokens are believed now; none when the hub is older than this
+    /// member, and the site goes by the key of its own configuration.
+    #[serde(default)]
+    pub keys: Vec<PublicKey>,
+    /// The people who may work here and have a PIN, by their names.
+    #[serde(default)]
+    pub staff: Vec<StaffMember>,
+    /// Whose tokens are void before their end. What is older than any token's life is not told.
+    #[serde(default)]
+    pub revoked: Vec<Revocation>,
 }
 
 /// When a site is open, by its local time. Without any day in `week` it always is.

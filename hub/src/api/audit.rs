@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgPool;
-use sunakku_common::http::{Caller, Json, List, Page, Query};
+use sunakku_common::http::{Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 
 use super::Hub;
@@ -62,10 +62,8 @@ pub(super) struct Filter {
     (status = 403, description = "The role does not allow it", body = Problem)))]
 pub(super) async fn list(
     State(hub): State<Hub>,
-    caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Answer<Json<List<AuditRow>>> {
-    caller.require(&[])?;
     let page = Page {
         limit: filter.limit,
         after: filter.after.clone(),

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use sqlx::types::Json as Jsonb;
 use sunakku_common::command::{MAX_LIFE_SECONDS, What};
-use sunakku_common::http::{Caller, Json, List, Page, Path, Query};
+use sunakku_common::http::{Json, List, Page, Path, Query};
 use sunakku_common::ids::{CommandId, SiteId};
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
 use super::Hub;
+use super::access::Scope;
 use super::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
 use crate::change::{Author, Begun, Change, Done};
@@ -113,9 +114,11 @@ pub(super) struct CommandRow {
 pub(super) async fn give(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     Path(site): Path<SiteId>,
     Json(wish): Json<Wish>,
 ) -> Answer<Response> {
+    scope.require(&site)?;
     let mut change = match Change::begin(&hub.pool, &author, &wish).await? {
         Begun::Done(answer) => return Ok(answer),
         Begun::New(change) => change,
@@ -137,10 +140,14 @@ pub(super) async fn give(
 pub(super) async fn give_many(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     Json(many): Json<WishOfMany>,
 ) -> Answer<Response> {
     if many.sites.is_empty() || MAX_SITES < many.sites.len() {
         return Err(invalid(format!("sites: 1 to {MAX_SITES}")));
+    }
+    for site in &many.sites {
+        scope.require(site)?;
     }
     let mut change = match Change::begin(&hub.pool, &author, &many).await? {
         Begun::Done(answer) => return Ok(answer),
@@ -218,13 +225,12 @@ pub(super) struct Filter {
     (status = 403, description = "The role does not allow it", body = Problem)))]
 pub(super) async fn of_site(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Path(site): Path<SiteId>,
     Query(filter): Query<Filter>,
     Query(page): Query<Page>,
 ) -> Answer<Json<List<CommandRow>>> {
-    caller.require(&[])?;
-    list(&hub.pool, Some(&site), &filter, &page).await
+    list(&hub.pool, &scope, Some(&site), &filter, &page).await
 }
 
 /// The commands of all sites, the latest first.
@@ -236,16 +242,16 @@ pub(super) async fn of_site(
     (status = 403, description = "The role does not allow it", body = Problem)))]
 pub(super) async fn of_all(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Query(filter): Query<Filter>,
     Query(page): Query<Page>,
 ) -> Answer<Json<List<CommandRow>>> {
-    caller.require(&[])?;
-    list(&hub.pool, None, &filter, &page).await
+    list(&hub.pool, &scope, None, &filter, &page).await
 }
 
 async fn list(
     pool: &PgPool,
+    scope: &Scope,
     site: Option<&SiteId>,
     filter: &Filter,
     page: &Page,
@@ -266,12 +272,14 @@ async fn list(
         "select * from command
          where ($1::text is null or site_id = $1) and ($2::text is null or state = $2)
            and ($3::uuid is null or command_id < $3)
+           and ($5::text[] is null or site_id = any($5))
          order by command_id desc limit $4",
     )
     .bind(site.map(SiteId::as_str))
     .bind(&filter.state)
     .bind(after)
     .bind(limit as i64 + 1)
+    .bind(scope.sites())
     .fetch_all(pool)
     .await
     .or_problem()?;

@@ -4,11 +4,12 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use sunakku_common::http::{Caller, Json, List, Page, Query};
+use sunakku_common::http::{Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
 use super::Hub;
+use super::access::Scope;
 use super::error::{Answer, OrProblem as _};
 
 /// Where one site's log stands on both sides.
@@ -82,17 +83,18 @@ pub(super) struct Filter {
     (status = 403, description = "The role does not allow it", body = Problem)))]
 pub(super) async fn list(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Query(filter): Query<Filter>,
 ) -> Answer<Json<List<LedgerRow>>> {
-    caller.require(&[])?;
     let page = Page {
         limit: filter.limit,
         after: filter.after.clone(),
     };
     let limit = page.limit();
     let after = page.after.as_deref().map(place).transpose()?;
-    let rows = rows(&hub.pool, &filter, after, limit).await.or_problem()?;
+    let rows = rows(&hub.pool, &scope, &filter, after, limit)
+        .await
+        .or_problem()?;
     let mut items: Vec<LedgerRow> = rows.into_iter().map(LedgerRow::from).collect();
     let next = (items.len() > limit).then(|| {
         items.truncate(limit);
@@ -118,6 +120,7 @@ fn place(cursor: &str) -> Answer<(&str, Uuid)> {
 /// One more than `limit`, to know whether there are more.
 async fn rows(
     pool: &PgPool,
+    scope: &Scope,
     filter: &Filter,
     after: Option<(&str, Uuid)>,
     limit: usize,
@@ -132,6 +135,7 @@ async fn rows(
          where ($1::text is null or c.site_id = $1)
            and ($2 or c.is_current)
            and ($3::text is null or (c.site_id, c.epoch) > ($3, $4::uuid))
+           and ($6::text[] is null or c.site_id = any($6))
          order by c.site_id, c.epoch
          limit $5",
     )
@@ -140,6 +144,7 @@ async fn rows(
     .bind(after.map(|(site, _)| site))
     .bind(after.map(|(_, epoch)| epoch))
     .bind(limit as i64 + 1)
+    .bind(scope.sites())
     .fetch_all(pool)
     .await
 }

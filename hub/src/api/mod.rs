@@ -1,5 +1,6 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
+pub(crate) mod access;
 mod audit;
 mod commands;
 pub(crate) mod error;
@@ -91,10 +92,10 @@ impl utoipa::Modify for Bearer {
     }
 }
 
-/// All routes with their layers.
-pub fn router(hub: Hub, config: &config::Http) -> Router {
-    let whole_menu = DefaultBodyLimit::max(config.max_menu_bytes);
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+/// All routes, and the document that describes them.
+fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
+    let whole_menu = DefaultBodyLimit::max(max_menu_bytes);
+    OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
         .routes(routes!(session::sign_in))
         .routes(routes!(session::sign_in_at_site))
@@ -142,10 +143,18 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
-        .split_for_parts();
+        .split_for_parts()
+}
+
+/// All routes with their layers.
+pub fn router(hub: Hub, config: &config::Http) -> Router {
+    let (router, document) = routes(config.max_menu_bytes);
     let limit = Duration::from_secs(config.timeout_seconds.into());
     let request_id = HeaderName::from_static("x-request-id");
+    let guard = middleware::from_fn_with_state(hub.clone(), access::guard);
     router
+        // Whatever is added after this layer is open to everyone.
+        .route_layer(guard)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(http::unknown_path)
         .method_not_allowed_fallback(http::unknown_method)
@@ -167,6 +176,12 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
                 .layer(DefaultBodyLimit::max(config.max_body_bytes)),
         )
         .with_state(hub)
+}
+
+/// The document alone.
+#[cfg(test)]
+fn openapi() -> utoipa::openapi::OpenApi {
+    routes(0).1
 }
 
 /// Answers 503 for a request that takes too long. (The library's own layer answers without body.)

@@ -206,5 +206,8 @@ async fn read_settings(connection: &mut PgConnection, site: &SiteId) -> Result<S
         opening_hours: hours.map(|Json(hours)| hours).unwrap_or_default(),
         max_open_orders: limit(orders),
         max_open_orders_per_device: limit(per_device),
+        keys: Vec::new(),
+        staff: Vec::new(),
+        revoked: Vec::new(),
     })
 }

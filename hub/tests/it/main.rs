@@ -1,5 +1,6 @@
 //! The hub's program on a real Postgres and a real NATS server; the tests play the sites.
 
+mod access;
 mod api;
 mod audit;
 mod commands;

@@ -17,6 +17,7 @@ use sunakku_common::text::is_printable;
 use super::edit::{Edit, Expected, no_item};
 use super::sites::known_site;
 use crate::api::Hub;
+use crate::api::access::Scope;
 use crate::api::error::Answer;
 use crate::audit::Entry;
 use crate::change::{Author, Begun, Done};
@@ -63,10 +64,12 @@ pub(in crate::api) struct Place {
 pub(in crate::api) async fn set_for_site(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     headers: HeaderMap,
     Path(place): Path<Place>,
     Json(over): Json<Override>,
 ) -> Answer<Response> {
+    require_site(&scope, &place)?;
     set(&hub, &author, &headers, Level::Site, place, Some(over)).await
 }
 
@@ -84,9 +87,11 @@ pub(in crate::api) async fn set_for_site(
 pub(in crate::api) async fn clear_for_site(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     headers: HeaderMap,
     Path(place): Path<Place>,
 ) -> Answer<Response> {
+    require_site(&scope, &place)?;
     set(&hub, &author, &headers, Level::Site, place, None).await
 }
 
@@ -105,10 +110,12 @@ pub(in crate::api) async fn clear_for_site(
 pub(in crate::api) async fn set_for_region(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     headers: HeaderMap,
     Path(place): Path<Place>,
     Json(over): Json<Override>,
 ) -> Answer<Response> {
+    require_region(&scope, &place)?;
     set(&hub, &author, &headers, Level::Region, place, Some(over)).await
 }
 
@@ -126,10 +133,28 @@ pub(in crate::api) async fn set_for_region(
 pub(in crate::api) async fn clear_for_region(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     headers: HeaderMap,
     Path(place): Path<Place>,
 ) -> Answer<Response> {
+    require_region(&scope, &place)?;
     set(&hub, &author, &headers, Level::Region, place, None).await
+}
+
+/// Refuses a site that is not the caller's.
+fn require_site(caller: &Scope, Place { scope, .. }: &Place) -> Answer<()> {
+    match caller.has(scope) {
+        true => Ok(()),
+        false => Err(Problem::not_found(format!("There is no site {scope}."))),
+    }
+}
+
+/// Refuses a region that is not the caller's.
+fn require_region(caller: &Scope, Place { scope, .. }: &Place) -> Answer<()> {
+    match caller.has_region(scope) {
+        true => Ok(()),
+        false => Err(Problem::not_found(format!("There is no region {scope}."))),
+    }
 }
 
 async fn set(

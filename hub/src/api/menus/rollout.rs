@@ -6,12 +6,13 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
-use sunakku_common::http::{Caller, Json, List, Page, Path, Query};
+use sunakku_common::http::{Json, List, Page, Path, Query};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
 use super::edit::no_menu;
 use crate::api::Hub;
+use crate::api::access::Scope;
 use crate::api::error::{Answer, OrProblem as _};
 use crate::menus::content::Content;
 use crate::menus::rollout::{Report, State as SiteState, Target, state};
@@ -67,15 +68,14 @@ struct Row {
     (status = 404, description = "There is no such menu", body = Problem)))]
 pub(in crate::api) async fn list(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Path(menu): Path<String>,
     Query(page): Query<Page>,
 ) -> Answer<Json<List<RolloutRow>>> {
-    caller.require(&[])?;
     let draft = draft::load(&hub.pool, &menu).await.or_problem()?;
     draft.ok_or_else(|| no_menu(&menu))?;
     let limit = page.limit();
-    let mut rows = rows(&hub.pool, &menu, page.after.as_deref(), limit)
+    let mut rows = rows(&hub.pool, &menu, &scope, page.after.as_deref(), limit)
         .await
         .or_problem()?;
     let next = (rows.len() > limit).then(|| {
@@ -109,6 +109,7 @@ pub(in crate::api) async fn list(
 async fn rows(
     pool: &PgPool,
     menu: &str,
+    scope: &Scope,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Row>, sqlx::Error> {
@@ -117,12 +118,14 @@ async fn rows(
                 r.since, r.refused_menu_id, r.refused_version, r.refused_reason
          from site s left join site_menu r on r.site_id = s.site_id
          where s.menu_id = $1 and s.archived_at is null and ($2::text is null or s.site_id > $2)
+           and ($4::text[] is null or s.site_id = any($4))
          order by s.site_id
          limit $3",
     )
     .bind(menu)
     .bind(after)
     .bind(limit as i64 + 1)
+    .bind(scope.sites())
     .fetch_all(pool)
     .await
 }

@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
-use sunakku_common::http::{Caller, Json, Path, Query};
+use sunakku_common::http::{Json, Path, Query};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::{Category, Daypart, Item, ItemOrigin};
 use sunakku_common::money::Currency;
@@ -15,6 +15,7 @@ use sunakku_common::problem::Problem;
 use super::edit::no_menu;
 use super::versions::no_version;
 use crate::api::Hub;
+use crate::api::access::Scope;
 use crate::api::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
 use crate::change::{Author, Begun, Change, Done};
@@ -213,11 +214,13 @@ pub(in crate::api) struct EffectiveItem {
     (status = 404, description = "There is no such menu, site or version", body = Problem)))]
 pub(in crate::api) async fn effective(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Path((menu, site)): Path<(String, String)>,
     Query(shown): Query<Shown>,
 ) -> Answer<Json<Effective>> {
-    caller.require(&[])?;
+    if !scope.has(&site) {
+        return Err(Problem::not_found(format!("There is no site {site}.")));
+    }
     let draft = draft::load(&hub.pool, &menu).await.or_problem()?;
     let draft = draft.ok_or_else(|| no_menu(&menu))?;
     let mut connection = hub.pool.acquire().await.or_problem()?;

@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use sunakku_common::http::{Caller, Json, List, Page, Path, Query, languages};
+use sunakku_common::http::{Json, List, Page, Path, Query, languages};
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use sunakku_common::state::OrderState;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use self::sql::{LineRow, Row};
 use super::Hub;
+use super::access::Scope;
 use super::error::{Answer, OrProblem as _};
 
 /// An order.
@@ -137,18 +138,17 @@ const VARY: [(HeaderName, &str); 1] = [(header::VARY, "accept-language")];
     (status = 403, description = "The role does not allow it", body = Problem)))]
 pub(super) async fn list(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     headers: HeaderMap,
     Query(filter): Query<Filter>,
 ) -> Answer<([(HeaderName, &'static str); 1], Json<List<Order>>)> {
-    caller.require(&[])?;
     let page = Page {
         limit: filter.limit,
         after: filter.after.clone(),
     };
     let limit = page.limit();
     let after = page.after.as_deref().map(Place::read).transpose()?;
-    let mut rows = sql::search(&hub.pool, &filter, after, limit)
+    let mut rows = sql::search(&hub.pool, &scope, &filter, after, limit)
         .await
         .or_problem()?;
     let next = (rows.len() > limit).then(|| {
@@ -174,12 +174,11 @@ pub(super) async fn list(
     (status = 404, description = "There is no such order", body = Problem)))]
 pub(super) async fn get(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     headers: HeaderMap,
     Path(id): Path<OrderId>,
 ) -> Answer<([(HeaderName, &'static str); 1], Json<Order>)> {
-    caller.require(&[])?;
-    let row = sql::find(&hub.pool, id).await?;
+    let row = sql::find(&hub.pool, &scope, id).await?;
     let mut orders = with_lines(&hub.pool, vec![row], &languages(&headers)).await?;
     let order = orders.pop().ok_or_else(Problem::internal)?;
     Ok((VARY, Json(order)))

@@ -10,6 +10,7 @@ use sunakku_common::state::OrderState;
 use sunakku_common::text::Text;
 use uuid::Uuid;
 
+use super::super::access::Scope;
 use super::super::error::{Answer, OrProblem as _};
 use super::{Filter, Place};
 
@@ -43,6 +44,7 @@ pub(super) struct Row {
 /// before or after the place reached, and moves no other order to another page.
 pub(super) async fn search(
     pool: &PgPool,
+    scope: &Scope,
     filter: &Filter,
     after: Option<Place>,
     limit: usize,
@@ -67,6 +69,7 @@ pub(super) async fn search(
                           or exists (select from jsonb_each_text(l.name) n
                                      where position($7 in lower(n.value)) > 0))))
            and ($8::timestamptz is null or (o.placed_at, o.order_id, o.site_id) < ($8, $9, $10))
+           and ($12::text[] is null or o.site_id = any($12))
          order by o.placed_at desc, o.order_id desc, o.site_id desc
          limit $11",
     )
@@ -81,6 +84,7 @@ pub(super) async fn search(
     .bind(after.as_ref().map(|place| place.order))
     .bind(after.as_ref().map(|place| place.site.as_str()))
     .bind(limit as i64 + 1)
+    .bind(scope.sites())
     // Planned anew each time: which index is best depends on the filters that are given.
     .persistent(false)
     .fetch_all(pool)
@@ -88,11 +92,14 @@ pub(super) async fn search(
 }
 
 /// The order of this id; ids are unique without regard to sites.
-pub(super) async fn find(pool: &PgPool, id: OrderId) -> Answer<Row> {
+pub(super) async fn find(pool: &PgPool, scope: &Scope, id: OrderId) -> Answer<Row> {
     let row = sqlx::query_as(
-        "select * from site_order where order_id = $1 order by committed_at, site_id limit 1",
+        "select * from site_order
+         where order_id = $1 and ($2::text[] is null or site_id = any($2))
+         order by committed_at, site_id limit 1",
     )
     .bind(id.0)
+    .bind(scope.sites())
     .fetch_optional(pool)
     .await
     .or_problem()?;

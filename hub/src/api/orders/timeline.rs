@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use sunakku_common::event::{By, Event};
-use sunakku_common::http::{Caller, Json, List, Path};
+use sunakku_common::http::{Json, List, Path};
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
 use super::super::Hub;
+use super::super::access::Scope;
 use super::super::error::{Answer, OrProblem as _};
 use super::sql;
 
@@ -47,11 +48,10 @@ pub(in crate::api) struct TimelineRow {
     (status = 404, description = "There is no such order", body = Problem)))]
 pub(in crate::api) async fn list(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Path(id): Path<OrderId>,
 ) -> Answer<Json<List<TimelineRow>>> {
-    caller.require(&[])?;
-    let order = sql::find(&hub.pool, id).await?;
+    let order = sql::find(&hub.pool, &scope, id).await?;
     let events = events(&hub.pool, &order.site_id, id).await.or_problem()?;
     let mut items = Vec::with_capacity(events.len() + 1);
     for (epoch, seq, at, kind, text) in events {

@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json as Jsonb;
-use sunakku_common::http::{Caller, Json, List, Page, Query};
+use sunakku_common::http::{Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 
 use super::Hub;
+use super::access::Scope;
 use super::error::{Answer, OrProblem as _};
 
 /// A site that was not heard for as long counts as silent; it beats every few seconds.
@@ -103,12 +104,11 @@ struct Row {
     (status = 403, description = "The role does not allow it", body = Problem)))]
 pub(super) async fn list(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Query(page): Query<Page>,
 ) -> Answer<Json<List<Site>>> {
-    caller.require(&[])?;
     let limit = page.limit();
-    let rows = rows(&hub.pool, page.after.as_deref(), limit)
+    let rows = rows(&hub.pool, &scope, page.after.as_deref(), limit)
         .await
         .or_problem()?;
     let mut items: Vec<Site> = rows.into_iter().map(Site::from).collect();
@@ -123,7 +123,12 @@ pub(super) async fn list(
 }
 
 /// One more than `limit`, to know whether there are more.
-async fn rows(pool: &PgPool, after: Option<&str>, limit: usize) -> Result<Vec<Row>, sqlx::Error> {
+async fn rows(
+    pool: &PgPool,
+    scope: &Scope,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as(
         "select s.site_id, s.name, s.region, s.time_zone, s.currency, c.last_seen_at,
                 extract(epoch from now() - c.last_seen_at)::float8 as silent_seconds,
@@ -141,12 +146,13 @@ async fn rows(pool: &PgPool, after: Option<&str>, limit: usize) -> Result<Vec<Ro
                    and now() - i.last_seen_at < interval '5 minutes'
                  having count(*) > 0) as conflict
          from site s left join site_cursor c on c.site_id = s.site_id and c.is_current
-         where $1::text is null or s.site_id > $1
+         where ($1::text is null or s.site_id > $1) and ($3::text[] is null or s.site_id = any($3))
          order by s.site_id
          limit $2",
     )
     .bind(after)
     .bind(limit as i64 + 1)
+    .bind(scope.sites())
     .fetch_all(pool)
     .await
 }

@@ -5,12 +5,13 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json as Jsonb;
-use sunakku_common::http::{Caller, Json, Path};
+use sunakku_common::http::{Json, Path};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 use sunakku_common::site::OpeningHours;
 
 use crate::api::Hub;
+use crate::api::access::Scope;
 use crate::api::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
 use crate::change::{Author, Begun, Change, Done};
@@ -39,10 +40,10 @@ pub(in crate::api) struct Settings {
     (status = 404, description = "There is no such site", body = Problem)))]
 pub(in crate::api) async fn get(
     State(hub): State<Hub>,
-    caller: Caller,
+    scope: Scope,
     Path(site): Path<SiteId>,
 ) -> Answer<Json<Settings>> {
-    caller.require(&[])?;
+    scope.require(&site)?;
     let mut connection = hub.pool.acquire().await.or_problem()?;
     Ok(Json(read(&mut connection, &site).await?))
 }
@@ -58,9 +59,11 @@ pub(in crate::api) async fn get(
 pub(in crate::api) async fn set(
     State(hub): State<Hub>,
     author: Author,
+    scope: Scope,
     Path(site): Path<SiteId>,
     Json(settings): Json<Settings>,
 ) -> Answer<Response> {
+    scope.require(&site)?;
     let limits = [
         settings.max_open_orders,
         settings.max_open_orders_per_device,
