@@ -25,6 +25,7 @@ pub mod menu;
 pub mod model;
 pub mod money;
 pub mod nats;
+pub mod openapi;
 pub mod order;
 pub mod password;
 pub mod pricing;
