@@ -3,7 +3,7 @@
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
 //! their arguments, so that they can be tested without servers. [`http`], [`assets`],
-//! [`cookie`], [`config`], [`doctor`], [`nats`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
+//! [`cookie`], [`config`], [`doctor`], [`nats`], [`service`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
 //! binaries share.
 
 pub mod assets;
@@ -26,11 +26,13 @@ pub mod menu;
 pub mod model;
 pub mod money;
 pub mod nats;
+pub mod openapi;
 pub mod order;
 pub mod password;
 pub mod pricing;
 pub mod problem;
 pub mod serve;
+pub mod service;
 pub mod sign_in_code;
 pub mod site;
 pub mod staff;

@@ -12,7 +12,7 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::nats::{read_claims, read_creds, read_private};
 use sunakku_common::serve::{Bounds, serve};
 use sunakku_common::sync::Sender;
-use sunakku_common::{subjects, telemetry};
+use sunakku_common::{service, subjects, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -192,6 +192,7 @@ impl App {
             max_head_bytes: http.max_head_bytes,
             max_headers: http.max_headers,
         };
+        service::ready();
         let serve = serve(self.listener, router, bounds, stop.clone());
         let ended = async {
             stop.cancelled().await;

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::facts::disk;
-use crate::metrics::{CLOCK_SKEW, LOG_LEFT};
-use crate::store::{Look, look};
+use crate::metrics::{CLOCK_SKEW, LOG_BYTES, LOG_LEFT};
+use crate::store::{Look, ServerFacts, look};
 
 /// How long a server may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -90,27 +90,57 @@ async fn redis(config: &Config, report: &mut Report) {
         let advice = "the disk is full or failing: look at it before anything else";
         report.fault("redis", "its last write to disk failed", advice);
     }
-    match (facts.memory_used * 100).checked_div(facts.memory_max) {
-        None => {
-            let advice = "set maxmemory, as deploy/redis/redis.conf does";
-            report.warn("redis", "its memory has no limit", advice);
-        }
-        Some(percent) => {
-            let what = format!("{percent} % of its memory are in use");
-            if percent < MEMORY_HIGH_PERCENT {
-                report.ok("redis", what);
-            } else {
-                report.warn(
-                    "redis",
-                    what,
-                    "raise maxmemory, or mend the line to the hub",
-                );
-            }
-        }
-    }
+    memory(config, &facts, report);
     if let Some((free, size)) = disk(&facts.folder) {
         report.look_at_disk("redis", free, size);
     }
+}
+
+fn memory(config: &Config, facts: &ServerFacts, report: &mut Report) {
+    let (used, max) = (facts.memory_used, facts.memory_max);
+    let Some(percent) = (used * 100).checked_div(max) else {
+        let advice = "set maxmemory, as deploy/redis/redis.conf does";
+        return report.warn("redis", "its memory has no limit", advice);
+    };
+    let what = format!("{percent} % of its memory are in use");
+    if percent < MEMORY_HIGH_PERCENT {
+        report.ok("redis", what);
+    } else {
+        report.warn(
+            "redis",
+            what,
+            "raise maxmemory, or mend the line to the hub",
+        );
+    }
+    let budget = config.log.budget_bytes;
+    let log = exported(config, LOG_BYTES).unwrap_or(0.0) as u64;
+    if has_room_for_log(used, max, log, budget) {
+        report.ok("redis", "the log can use up its budget");
+    } else {
+        report.warn(
+            "redis",
+            "it would be full before the log has used up its budget, and then refuse more than orders",
+            "raise maxmemory, or lower log.budget_bytes (docs/sizing.md)",
+        );
+    }
+}
+
+/// Whether a log that grows to its budget stays within Redis' memory; all in bytes.
+fn has_room_for_log(used: u64, max: u64, log: u64, budget: u64) -> bool {
+    used.saturating_add(budget.saturating_sub(log)) <= max
+}
+
+/// A figure that the edge on this machine exports.
+fn exported(config: &Config, name: &str) -> Option<f64> {
+    let (200, metrics) = ask_locally(&config.http.listen, "/metrics")? else {
+        return None;
+    };
+    figure(&metrics, name)
+}
+
+fn figure(metrics: &str, name: &str) -> Option<f64> {
+    let mut lines = metrics.lines();
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
 async fn nats(config: &Config, report: &mut Report) {
@@ -170,10 +200,7 @@ fn running(config: &Config, report: &mut Report) {
     let Some((200, metrics)) = ask_locally(listen, "/metrics") else {
         return;
     };
-    let value = |name: &str| -> Option<f64> {
-        let mut lines = metrics.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-    };
+    let value = |name| figure(&metrics, name);
     let days = value(LOG_LEFT).map(|seconds| seconds / 86_400.0);
     if let Some(days) = days.filter(|days| days.is_finite()) {
         let what = format!("the log has room for {days:.1} days without it");
@@ -185,5 +212,19 @@ fn running(config: &Config, report: &mut Report) {
     }
     if let (Some(ahead), true) = (value(CLOCK_SKEW), ready["hub"] == true) {
         report.look_at_clock(ahead, "the hub");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_grows_to_its_budget_must_stay_within_the_memory() {
+        assert!(has_room_for_log(500, 1_000, 0, 500));
+        assert!(!has_room_for_log(501, 1_000, 0, 500));
+        assert!(has_room_for_log(900, 1_000, 400, 500));
+        assert!(has_room_for_log(900, 1_000, 600, 500));
+        assert!(!has_room_for_log(1, u64::MAX, 0, u64::MAX));
     }
 }

@@ -5,12 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
-use sunakku_common::{config::User, telemetry};
+use sunakku_common::{config::User, service, telemetry};
 use sunakku_edge::enrol::EnrolArgs;
 use sunakku_edge::{App, Config, doctor};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// Takes, cooks and hands over the orders of one cafeteria.
 #[derive(Parser)]
@@ -115,16 +113,7 @@ async fn serve(config: Config, allow_volatile: bool) -> Result<()> {
     let address = &config.http.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("http.listen: cannot bind {address}"))?;
-    let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let signalled = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        signalled.cancel();
-    });
+    let stop = service::stop_signal()?;
     let starting = App::build(config, listener, allow_volatile);
     match stop.run_until_cancelled(starting).await {
         Some(app) => app?.run(stop).await,

@@ -124,6 +124,7 @@ impl App {
     /// When a part fails for good or panics: the process is to be started again.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
         let limit = Duration::from_secs(self.config.http.drain_seconds.into());
+        let leave = Duration::from_secs(self.config.http.leave_seconds.into());
         let (health, pools) = (
             self.health.clone(),
             [
@@ -141,6 +142,9 @@ impl App {
         };
         tracing::info!("stopping");
         health.drain();
+        if failed.is_none() {
+            tokio::time::sleep(leave).await;
+        }
         stop_intake.cancel();
         tasks.intake.finish(limit).await;
         stop_http.cancel();

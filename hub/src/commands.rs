@@ -7,9 +7,7 @@ use clap::{Args, Subcommand};
 use sunakku_common::ids::SiteId;
 use sunakku_common::money::Currency;
 use sunakku_common::nats::Keys;
-use sunakku_common::password;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use sunakku_common::{password, service};
 
 use crate::identity::Identity;
 use crate::menus::command::MenuCommand;
@@ -158,27 +156,16 @@ pub fn hash_password() -> Result<()> {
 }
 
 async fn serve(config: Config) -> Result<()> {
+    let stop = service::stop_signal()?;
     // The port first: when it is taken, nothing else has been touched.
     let listener = app::bind(config.http.listen).await?;
-    let app = App::build(config, listener).await?;
-    tracing::info!(address = %app.address()?, version = env!("CARGO_PKG_VERSION"), "listening");
-    let stop = CancellationToken::new();
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
-    let signalled = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        stop.cancel();
-        std::future::pending().await
+    let Some(app) = stop.run_until_cancelled(App::build(config, listener)).await else {
+        return Ok(());
     };
-    tokio::select! {
-        ended = app.run(stop.clone()) => ended,
-        never = signalled => never,
-    }
+    let app = app?;
+    tracing::info!(address = %app.address()?, version = env!("CARGO_PKG_VERSION"), "listening");
+    service::ready();
+    app.run(stop).await
 }
 
 async fn add_site(config: &Config, site: &SiteArgs) -> Result<()> {

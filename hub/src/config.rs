@@ -52,6 +52,8 @@ pub struct Http {
     pub max_menu_bytes: usize,
     /// Seconds that a request may take.
     pub timeout_seconds: u32,
+    /// Seconds for which the hub still takes requests when it is to end, while `/readyz` says no.
+    pub leave_seconds: u32,
     /// Seconds that intake and requests each have to finish when the hub is to end.
     pub drain_seconds: u32,
 }

@@ -22,6 +22,9 @@ pub fn migrator() -> Migrator {
 
 /// How often a server that is away is asked again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long a step of the schema waits for a lock: whoever comes after it waits behind it, so it
+/// steps back and tries again.
+const MIGRATION_LOCK_TIMEOUT: &str = "2s";
 
 fn options(config: &Postgres) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(config.url.expose()).context("postgres.url")?;
@@ -57,8 +60,21 @@ pub fn give_up(mut connection: PoolConnection<sqlx::Postgres>) -> sqlx::Error {
 /// # Errors
 /// When the server is away, or the schema is not one that this program can bring up to date.
 pub async fn migrate(config: &Postgres) -> Result<(), MigrateError> {
+    loop {
+        match migrate_once(config).await {
+            Err(error) if is_lock_timeout(&error) => {
+                tracing::warn!(%error, "another holds what the schema's next step needs; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn migrate_once(config: &Postgres) -> Result<(), MigrateError> {
     // A connection of its own: no statement timeout, and errors that name the cause.
     let options = options(config).map_err(|error| MigrateError::Source(error.into()))?;
+    let options = options.options([("lock_timeout", MIGRATION_LOCK_TIMEOUT)]);
     let mut connection = PgConnection::connect_with(&options).await?;
     // `run` proper takes anything that gives a connection, which the compiler cannot prove to be
     // `Send` inside a task.
@@ -90,11 +106,19 @@ pub async fn migrate_when_up(config: &Postgres) -> Result<()> {
 }
 
 fn is_away(error: &MigrateError) -> bool {
+    cause(error).is_some_and(is_transient)
+}
+
+/// Another holds a lock that is needed (`lock_not_available`).
+fn is_lock_timeout(error: &MigrateError) -> bool {
+    let told = cause(error).and_then(sqlx::Error::as_database_error);
+    told.and_then(|error| error.code()).as_deref() == Some("55P03")
+}
+
+fn cause(error: &MigrateError) -> Option<&sqlx::Error> {
     match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            is_transient(error)
-        }
-        _ => false,
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Some(error),
+        _ => None,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Counts {
 
 /// How many of one item a station has still to make.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ItemCount)]
 struct Count {
     item: String,
     name: String,

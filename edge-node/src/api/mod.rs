@@ -126,6 +126,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    sunakku_common::openapi::complete(&mut document);
     document
 }
 

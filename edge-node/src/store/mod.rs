@@ -165,6 +165,20 @@ pub enum Freshness {
     Replayed,
 }
 
+/// Says why the edge waits for Redis: once for each cause, not at each try.
+#[derive(Default)]
+struct Waiting(String);
+
+impl Waiting {
+    fn tell(&mut self, error: &impl std::fmt::Display) {
+        let cause = error.to_string();
+        if cause != self.0 {
+            tracing::warn!(cause, "waiting for redis");
+            self.0 = cause;
+        }
+    }
+}
+
 /// What a script answered: its word, and the rest.
 pub(crate) struct Reply {
     word: String,
@@ -187,11 +201,12 @@ impl Store {
             .set_connection_timeout(Some(Duration::from_secs(1)))
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(RECONNECT_PAUSE_MAX);
+        let mut waiting = Waiting::default();
         let connection = loop {
             match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
                 Ok(connection) => break connection,
                 Err(error) => {
-                    tracing::warn!(%error, "waiting for redis");
+                    waiting.tell(&error);
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
             }
@@ -210,9 +225,7 @@ impl Store {
         };
         loop {
             match store.init(first_counts).await {
-                Err(error) if error.is_passing() => {
-                    tracing::warn!(error = %ErrorChain(&error), "waiting for redis");
-                }
+                Err(error) if error.is_passing() => waiting.tell(&ErrorChain(&error)),
                 done => return done.map(|()| store),
             }
         }

@@ -53,6 +53,15 @@ test('a manager pauses and resumes, counts stock, calls an order off, and signs 
   await ops.click('[data-sku=dango] form button');
   await until('the count', async () => (await demo.api('GET', '/v1/stock?limit=200')).items.find((row) => row.sku === 'dango').on_hand === 7);
 
+  // Each change stands in the unit's ledger, with who made it.
+  await ops.click('[data-sku=dango] .link');
+  await ops.waitForSelector('.ledger tbody tr >> nth=1');
+  const newest = await ops.textContent('.ledger tbody tr >> nth=0');
+  assert.match(newest, /Adjusted or counted/);
+  await assertAccessible(ops, 'the ledger of a unit');
+  await ops.keyboard.press('Escape');
+  await ops.waitForSelector('.ledger', { state: 'detached' });
+
   const { number, id } = await demo.order({ item: 'soda' });
   await ops.click('a[href="#orders"]');
   await ops.waitForSelector(`#orders tr[data-number="${number}"]`);

@@ -4,6 +4,7 @@ import { Picture, plate } from '../shared/pictures.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { t } from '../shared/words.js';
+import { Movements } from './movements.js';
 import { change, loadStock, stock, thing } from './state.js';
 
 /** Rows of the card on the first page. */
@@ -15,19 +16,21 @@ const isShort = (row) => row.on_hand === 0 || row.low;
 /** @param {any} row */
 function state(row) {
   if (row.suspended) return ['bad', 'ban', row.suspended_until ? `${t('off-sale')}, ${clock(row.suspended_until, session.value?.site.time_zone ?? 'UTC')}` : t('off-sale')];
+  if (row.to_count) return ['warn', 'square-pen', t('to-count')];
   if (row.on_hand === null) return ['idle', 'check', t('uncounted')];
   if (row.on_hand <= 0) return ['bad', 'ban', t('sold-out')];
   return isShort(row) ? ['warn', 'hourglass', t('low')] : ['ok', 'check', t('fine')];
 }
 
-/** Shortest first, what is not counted last. @param {any} row */
-const urgency = (row) => (row.suspended ? -1 : row.on_hand ?? 1e9);
+/** What needs a person first, then the shortest; what is not counted last. @param {any} row */
+const urgency = (row) => (row.to_count ? -2 : row.suspended ? -1 : row.on_hand ?? 1e9);
 
 /** @param {{short?: boolean}} props */
 export function StockCard({ short = false }) {
   const [counting, setCounting] = useState(false);
   const [onlyLow, setOnlyLow] = useState(false);
-  const isLow = (/** @type {any} */ row) => row.suspended || isShort(row);
+  const [ledger, setLedger] = useState('');
+  const isLow = (/** @type {any} */ row) => row.suspended || row.to_count || isShort(row);
   const sorted = stock.value.toSorted((a, b) => urgency(a) - urgency(b) || a.sku.localeCompare(b.sku));
   const rows = sorted.filter((row) => !onlyLow || isLow(row)).slice(0, short ? SHORT : undefined);
   return html`<section class="card" id="stock"><header><h2>${t('stock')}</h2><span class="sub">${t('stock.sub')}</span><div class="end">
@@ -35,11 +38,12 @@ export function StockCard({ short = false }) {
         <button class=${onlyLow ? '' : 'on'} aria-pressed=${!onlyLow} onClick=${() => setOnlyLow(false)}>${t('all', { n: stock.value.length })}</button></div>
       <button class="btn sm" aria-pressed=${counting} onClick=${() => setCounting(!counting)}><${Icon} name="square-pen" />${t(counting ? 'count.done' : 'count')}</button></div></header>
     <table class="tight"><thead><tr><th>${t('item')}</th><th>${t('state')}</th><th class="n">${t('left')}</th><th class="n">${t('adjust')}</th></tr></thead>
-      <tbody>${rows.map((row) => html`<${Row} key=${row.sku} row=${row} counting=${counting} />`)}</tbody></table></section>`;
+      <tbody>${rows.map((row) => html`<${Row} key=${row.sku} row=${row} counting=${counting} open=${() => setLedger(row.sku)} />`)}</tbody></table>
+    ${ledger && html`<${Movements} sku=${ledger} close=${() => setLedger('')} />`}</section>`;
 }
 
-/** @param {{row: any, counting: boolean}} props */
-function Row({ row, counting }) {
+/** @param {{row: any, counting: boolean, open: () => void}} props */
+function Row({ row, counting, open }) {
   const { name, image } = thing(row.sku);
   const [kind, icon, word] = state(row);
   const path = `/v1/stock/${encodeURIComponent(row.sku)}`;
@@ -49,9 +53,9 @@ function Row({ row, counting }) {
   const setCount = (event) => {
     event.preventDefault();
     const text = String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get('count') ?? '');
-    change('PUT', path, { on_hand: text === '' ? null : Number(text) });
+    change('PUT', path, { on_hand: text === '' ? null : Number(text) }).then(loadStock);
   };
-  return html`<tr data-sku=${row.sku}><td><div class="row"><span class="thumb ${plate(image)}"><${Picture} image=${image} name=${name} /></span><b>${name}</b></div></td>
+  return html`<tr data-sku=${row.sku}><td><div class="row"><span class="thumb ${plate(image)}"><${Picture} image=${image} name=${name} /></span><button class="link" onClick=${open}>${name}<span class="sr"> ${t('mv.open')}</span></button></div></td>
     <td><span class="pill ${kind}"><${Icon} name=${icon} />${word}</span></td><td class="n">${row.on_hand ?? '–'}</td>
     <td class="right">${counting ? html`<form class="row end" onSubmit=${setCount}><input class="field" name="count" type="number" min="0" max="1000000" aria-label=${t('count.of', { item: name })} defaultValue=${row.on_hand ?? ''} />
       <button class="btn sm">${t('save')}</button></form>` : html`<span class="row end">

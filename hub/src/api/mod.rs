@@ -25,9 +25,10 @@ use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
 use sunakku_common::claims::Verifier;
-use sunakku_common::http;
+use sunakku_common::ids::OrderId;
 use sunakku_common::nats::Keys;
 use sunakku_common::problem::Problem;
+use sunakku_common::{http, openapi};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -80,7 +81,7 @@ impl FromRef<Hub> for Arc<Verifier> {
         description = "Orders, sites and proofs of all cafeterias. Errors are RFC 9457 problems; \
                        lists answer `{items, next}`; money is in minor units; times are UTC."
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, OrderId)),
     modifiers(&Bearer)
 )]
 struct Document;
@@ -101,7 +102,7 @@ impl utoipa::Modify for Bearer {
 /// All routes, and the document that describes them.
 fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
     let whole_menu = DefaultBodyLimit::max(max_menu_bytes);
-    OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
         .routes(routes!(session::sign_in, session::sign_out))
         .routes(routes!(session::refresh))
@@ -168,7 +169,9 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
-        .split_for_parts()
+        .split_for_parts();
+    openapi::complete(&mut document);
+    (router, document)
 }
 
 /// All routes with their layers.
@@ -206,7 +209,7 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
 
 /// The document alone.
 #[cfg(test)]
-fn openapi() -> utoipa::openapi::OpenApi {
+fn document() -> utoipa::openapi::OpenApi {
     routes(0).1
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use sunakku_hub::database::migrator;
+use xtask::harness::{LIMIT, wait_for};
 
 use crate::support::{Hub, World};
 
@@ -77,5 +78,38 @@ async fn replicas_may_migrate_at_once_and_again() -> Result<()> {
     let migrate = || Hub::command(&world, &["migrate"]);
     tokio::try_join!(migrate(), migrate(), migrate())?;
     migrate().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_a_lock_lets_others_pass() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let pool = world.pool().await?;
+    migrator().undo(&pool, 4).await?;
+    // Somebody reads `site`, which the next step wants to change, and does not end.
+    let mut reader = pool.begin().await?;
+    let read = "select count(*) from site";
+    let _: i64 = sqlx::query_scalar(read).fetch_one(&mut *reader).await?;
+    let migrating = Hub::command(&world, &["migrate"]);
+    let passing = async {
+        let blocked =
+            "select count(*) from pg_locks where not granted and relation = 'site'::regclass";
+        wait_for("the step to wait", LIMIT, async || {
+            let waits: Result<i64, _> = sqlx::query_scalar(blocked).fetch_one(&pool).await;
+            matches!(waits, Ok(1..))
+                .then_some(())
+                .ok_or("it does not".to_owned())
+        })
+        .await?;
+        // Behind it, while the reader goes on.
+        let _: i64 = sqlx::query_scalar(read).fetch_one(&pool).await?;
+        reader.commit().await?;
+        anyhow::Ok(())
+    };
+    tokio::try_join!(async { migrating.await.map(drop) }, passing)?;
+    let menus: i64 = sqlx::query_scalar("select count(*) from menu")
+        .fetch_one(&pool)
+        .await?;
+    ensure!(menus == 0, "{menus} menus");
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod again;
 mod backup;
+mod contract;
 mod copies;
 mod demo;
 mod downline;
@@ -22,6 +23,7 @@ mod proof;
 mod relapse;
 mod scene;
 mod separation;
+mod service;
 mod set_back;
 mod storm;
 mod travel;

@@ -37,6 +37,7 @@ pub(in crate::api) struct Who {
 
 /// The site, as screens show it.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SiteOfScreen)]
 struct SiteAnswer {
     id: String,
     /// Name for guests.
