@@ -1,8 +1,8 @@
 //! Who may sign in, and the keys that sign tokens.
 //!
 //! `keys.rs` keeps the keys, `secrets.rs` checks passwords, `backoff.rs` slows down who guesses. Who
-//! there is stands in [`people`](crate::people), and what became of each sign-in in
-//! [`sessions`](crate::sessions).
+//! there is stands in `people`, and what became of each sign-in in
+//! `sessions`.
 
 mod backoff;
 pub(crate) mod keys;
