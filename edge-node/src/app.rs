@@ -48,9 +48,6 @@ pub struct App {
     printers: Vec<Printer>,
 }
 
-/// How long requests that were begun may take to end after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
-
 impl App {
     /// Connects to the site's servers and prepares everything. Waits for Redis; goes on without
     /// nats-server and hub.
@@ -202,9 +199,10 @@ impl App {
             tasks.wait().await;
         };
         let all = async { tokio::join!(serve, ended) };
+        let grace = Duration::from_secs(http.drain_seconds);
         let limit = async {
             stop.cancelled().await;
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(grace).await;
         };
         tokio::select! {
             _ended = all => Ok(()),

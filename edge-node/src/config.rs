@@ -75,6 +75,7 @@ section!(Http {
     anonymous_per_minute_of_address: u32,
     max_body_bytes: usize,
     request_timeout_seconds: u64,
+    drain_seconds: u64,
     max_websockets: usize,
     max_websockets_per_caller: usize,
 });
