@@ -127,7 +127,8 @@ fn memory(config: &Config, facts: &ServerFacts, report: &mut Report) {
 
 /// Whether a log that grows to its budget stays within Redis' memory; all in bytes.
 fn has_room_for_log(used: u64, max: u64, log: u64, budget: u64) -> bool {
-    used.saturating_add(budget.saturating_sub(log)) <= max
+    let wanted = used.checked_add(budget.saturating_sub(log));
+    wanted.is_some_and(|wanted| wanted <= max)
 }
 
 /// A figure that the edge on this machine exports.
