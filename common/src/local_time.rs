@@ -1,6 +1,6 @@
 //! Local times of a site and moments in time.
 
-use chrono::{DateTime, NaiveDateTime, Offset as _, TimeZone as _, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Utc};
 use chrono::{LocalResult, TimeDelta};
 use chrono_tz::Tz;
 
@@ -24,6 +24,23 @@ pub fn moment(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 /// What a site's clocks show at a moment.
 pub fn local(at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
     at.with_timezone(&zone).naive_local()
+}
+
+/// When the hour of a site's clock began that a moment is in.
+pub fn hour(at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    let offset = zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    let shown = at.timestamp() + i64::from(offset.local_minus_utc());
+    DateTime::from_timestamp(at.timestamp() - shown.rem_euclid(3_600), 0).unwrap_or(at)
+}
+
+/// The site's own date at a moment.
+pub fn day(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
+    local(at, zone).date()
+}
+
+/// When a site's date begins.
+pub fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    moment(day.and_time(NaiveTime::MIN), zone)
 }
 
 #[cfg(test)]
@@ -53,5 +70,57 @@ mod tests {
             at("2011-12-30T12:00", "Pacific/Apia"),
             "2011-12-30T22:00:00+00:00"
         );
+    }
+
+    #[test]
+    fn an_hour_is_one_of_the_sites_clock() {
+        let hour = |at: &str, zone: &str| {
+            let at = DateTime::parse_from_rfc3339(at).expect("a time").to_utc();
+            super::hour(at, zone.parse().expect("a zone")).to_rfc3339()
+        };
+        for (at, zone, begin) in [
+            (
+                "2026-11-27T06:59:59Z",
+                "Europe/Berlin",
+                "2026-11-27T06:00:00+00:00",
+            ),
+            (
+                "2026-11-27T06:29:59Z",
+                "Asia/Kolkata",
+                "2026-11-27T05:30:00+00:00",
+            ),
+            (
+                "2026-11-27T06:30:00Z",
+                "Asia/Kolkata",
+                "2026-11-27T06:30:00+00:00",
+            ),
+            // 02:30 comes twice: the two hours stay apart.
+            (
+                "2026-10-25T00:30:00Z",
+                "Europe/Berlin",
+                "2026-10-25T00:00:00+00:00",
+            ),
+            (
+                "2026-10-25T01:30:00Z",
+                "Europe/Berlin",
+                "2026-10-25T01:00:00+00:00",
+            ),
+            ("1969-12-31T23:59:59Z", "UTC", "1969-12-31T23:00:00+00:00"),
+        ] {
+            assert_eq!(hour(at, zone), begin, "{at} {zone}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_as_long_as_the_clocks_make_it() {
+        let zone: Tz = "Europe/Berlin".parse().expect("a zone");
+        let hours = |y, m, d| {
+            let day = NaiveDate::from_ymd_opt(y, m, d).expect("a day");
+            let next = day.succ_opt().expect("a day");
+            (midnight(next, zone) - midnight(day, zone)).num_hours()
+        };
+        assert_eq!(hours(2026, 3, 29), 23);
+        assert_eq!(hours(2026, 10, 25), 25);
+        assert_eq!(hours(2026, 11, 27), 24);
     }
 }

@@ -12,7 +12,7 @@ use sunakku_common::{password, service};
 use crate::identity::Identity;
 use crate::menus::command::MenuCommand;
 use crate::sites::{self, About};
-use crate::{App, Config, app, database, doctor, ledger};
+use crate::{App, Config, app, database, doctor, intake, ledger};
 
 /// The keys that sign tokens.
 #[derive(Debug, Subcommand)]
@@ -52,6 +52,9 @@ pub enum Command {
     /// The proof that nothing was lost or changed.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// What the analytics are made of.
+    #[command(subcommand)]
+    Figures(FiguresCommand),
     /// Look at configuration, servers, schema, sites, clock and certificates; exit with 1 when anything
     /// does not work. Changes nothing.
     Doctor {
@@ -112,6 +115,19 @@ pub enum LedgerCommand {
     },
 }
 
+/// What the analytics are made of.
+#[derive(Debug, Subcommand)]
+pub enum FiguresCommand {
+    /// Make orders, stock and all figures again from the stored events: after an upgrade that adds
+    /// figures, or when a site's time zone was changed. Sites go on selling; each one's events
+    /// wait while it is its turn.
+    Rebuild {
+        /// This site alone.
+        #[arg(long)]
+        site: Option<SiteId>,
+    },
+}
+
 /// Does it.
 ///
 /// # Errors
@@ -135,6 +151,7 @@ pub fn run(command: Command, config: Config) -> Result<()> {
                 rotate_signing_key(&config, at_once).await
             }
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
+            Command::Figures(FiguresCommand::Rebuild { site }) => rebuild(&config, site).await,
             Command::Doctor { json } => examine(&config, json).await,
             Command::HashPassword => hash_password(),
         }
@@ -262,6 +279,21 @@ async fn verify(config: &Config, site: Option<SiteId>) -> Result<()> {
         );
     }
     say(&format!("{} logs are what the sites sent", reports.len()))
+}
+
+async fn rebuild(config: &Config, site: Option<SiteId>) -> Result<()> {
+    database::migrate(&config.postgres).await?;
+    let pool = database::pool(&config.postgres, 1)?;
+    let rebuilt = intake::rebuild(&pool, site.as_ref()).await?;
+    pool.close().await;
+    if let (Some(site), true) = (site, rebuilt.is_empty()) {
+        bail!("there is no site {site}");
+    }
+    for one in &rebuilt {
+        let (site, events, parked) = (&one.site, one.events, one.parked);
+        say(&format!("{site}: {events} events, {parked} of them parked"))?;
+    }
+    Ok(())
 }
 
 fn say(text: &str) -> Result<()> {

@@ -11,8 +11,10 @@
 //! - [`identity`] signs people in and keeps the keys that vouch for them.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
 //! - [`menus`] keeps drafts, versions and what each site is to run.
+//! - `analytics` answers what was sold, how fast and what was not there.
 //! - [`ledger`] proves that what is stored is what the sites sent.
 
+mod analytics;
 pub mod api;
 pub mod app;
 mod audit;

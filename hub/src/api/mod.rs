@@ -1,6 +1,7 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
 pub(crate) mod access;
+mod analytics;
 mod audit;
 mod browser;
 mod commands;
@@ -132,6 +133,15 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline::list))
         .routes(routes!(ledger::list))
+        .routes(routes!(analytics::sales::list))
+        .routes(routes!(analytics::heatmap::list))
+        .routes(routes!(analytics::items::list))
+        .routes(routes!(analytics::sold_out::list))
+        .routes(routes!(analytics::preparation::list))
+        .routes(routes!(analytics::cancellations::list))
+        .routes(routes!(analytics::stock::list))
+        .routes(routes!(analytics::sites::list))
+        .routes(routes!(analytics::forecast::get))
         .routes(routes!(sites::settings::get, sites::settings::set))
         .routes(routes!(commands::of_site, commands::give))
         .routes(routes!(commands::of_all, commands::give_many))

@@ -5,7 +5,7 @@ use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 use sunakku_common::sync::Answer;
 
 use super::group::{Entry, Group, Judged};
-use super::project::{self, Projected};
+use super::project::{self, Projected, Purpose};
 use super::request::Request;
 use super::{cursors, events, presence};
 use crate::database::is_about_data;
@@ -99,8 +99,8 @@ async fn write(
     if !entries.is_empty() {
         events::insert(tx, entries).await?;
         projected = match way {
-            Way::Together => project::apply(tx, entries).await?,
-            Way::EventByEvent => project_each(tx, entries).await?,
+            Way::Together => project::apply(tx, entries, Purpose::Intake).await?,
+            Way::EventByEvent => project_each(tx, entries, Purpose::Intake).await?,
         };
         events::park(tx, entries, &projected.parked).await?;
     }
@@ -108,14 +108,16 @@ async fn write(
     Ok(projected)
 }
 
-async fn project_each(
+/// Projects each event in a step of its own, so that one that the database refuses hinders none.
+pub(super) async fn project_each(
     tx: &mut Transaction<'_, Postgres>,
     entries: &[&Entry<'_>],
+    purpose: Purpose,
 ) -> Result<Projected, sqlx::Error> {
     let mut all = Projected::default();
     for (n, entry) in entries.iter().enumerate() {
         let mut savepoint = tx.begin().await?;
-        match project::apply(&mut savepoint, std::slice::from_ref(entry)).await {
+        match project::apply(&mut savepoint, std::slice::from_ref(entry), purpose).await {
             Ok(one) => {
                 savepoint.commit().await?;
                 all.odd_steps.extend(one.odd_steps.into_iter().map(|_| n));

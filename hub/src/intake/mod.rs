@@ -13,6 +13,7 @@ mod events;
 mod group;
 mod presence;
 mod project;
+mod rebuild;
 mod receive;
 mod request;
 
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::batch::{Outcome, Way, commit};
+pub use self::rebuild::{Rebuilt, rebuild};
 pub use self::request::Request;
 use crate::config;
 use crate::health::Health;

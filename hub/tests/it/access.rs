@@ -42,6 +42,15 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/v1/commands", "urm"),
     ("post", "/v1/commands", "rm"),
     ("post", "/v1/enrol", "*"),
+    ("get", "/v1/analytics/cancellations", "urm"),
+    ("get", "/v1/analytics/forecast", "urm"),
+    ("get", "/v1/analytics/heatmap", "urm"),
+    ("get", "/v1/analytics/items", "urm"),
+    ("get", "/v1/analytics/preparation", "urm"),
+    ("get", "/v1/analytics/sales", "urm"),
+    ("get", "/v1/analytics/sites", "urm"),
+    ("get", "/v1/analytics/sold-out", "urm"),
+    ("get", "/v1/analytics/stock", "urm"),
     ("get", "/v1/ledger", "urm"),
     ("get", "/v1/menus", "urm"),
     ("post", "/v1/menus", ""),
@@ -280,9 +289,17 @@ async fn what_belongs_to_other_sites_does_not_exist_for_whoever_is_bound_to_some
                 ensure!(ids(&list, of).contains("s3") == expected.contains("s3"));
             }
         }
+        let path = "/v1/analytics/sites";
+        let figures = hub.send(Method::GET, path, Some(who), None, 200).await?;
+        let rows = figures["rows"].as_array().into_iter().flatten();
+        let found: BTreeSet<_> = rows.filter_map(|row| row["site"].as_str()).collect();
+        ensure!(found == sites.iter().copied().collect(), "{figures}");
+        let orders_of_them = figures["totals"]["orders"] == sites.len();
+        ensure!(orders_of_them, "one order at each: {figures}");
         for (name, order) in ["s1", "s2", "s3"].into_iter().zip(&orders) {
             let own = sites.contains(&name);
             for path in [
+                format!("/v1/analytics/sales?site={name}"),
                 format!("/v1/orders/{order}"),
                 format!("/v1/orders/{order}/timeline"),
                 format!("/v1/sites/{name}/settings"),

@@ -1,6 +1,7 @@
 //! The hub's program on a real Postgres and a real NATS server; the tests play the sites.
 
 mod access;
+mod analytics;
 mod api;
 mod audit;
 mod browsers;

@@ -1,5 +1,6 @@
 //! What is made out of events, and what is parked.
 
+mod figures;
 mod recount;
 
 use anyhow::{Result, ensure};

@@ -14,6 +14,7 @@ use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::money::Minor;
 use sunakku_common::state::OrderState;
 
+use super::figures::{Figures, Known};
 use super::read::{Fact, What, within_calendar};
 use crate::intake::group::Entry;
 
@@ -21,8 +22,6 @@ use crate::intake::group::Entry;
 pub(super) type OrderKey = (SiteId, OrderId);
 /// A SKU of a site.
 pub(super) type StockKey = (SiteId, String);
-/// An item of a site in the hour that begins then.
-pub(super) type SalesKey = (SiteId, DateTime<Utc>, String);
 
 /// What an order sells of one item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,11 +40,21 @@ pub(super) struct Identity {
     pub(super) placed_at: i64,
 }
 
+/// What was promised for an order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Promise {
+    /// When it was to be ready.
+    pub(super) ready_at: DateTime<Utc>,
+    /// Whether it was ready once.
+    pub(super) is_settled: bool,
+}
+
 /// An order, as the database has it or as it came in this run.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) identity: Identity,
     pub(super) state: OrderState,
+    pub(super) promise: Promise,
     /// What it sells by item; loaded only for orders whose sale this run may take back.
     pub(super) sold: BTreeMap<String, Sold>,
     /// Set when it came in this run, with where it was placed.
@@ -62,10 +71,11 @@ pub(super) struct Order {
 
 impl Order {
     /// An order in this state, unchanged.
-    pub(super) fn known(identity: Identity, state: OrderState) -> Self {
+    pub(super) fn known(identity: Identity, state: OrderState, promise: Promise) -> Self {
         Self {
             identity,
             state,
+            promise,
             sold: BTreeMap::new(),
             placed: None,
             is_changed: false,
@@ -103,7 +113,7 @@ pub(super) struct Fold {
     /// The last movement of each SKU, by its place in `movements`.
     pub(super) stock: BTreeMap<StockKey, usize>,
     pub(super) movements: Vec<Movement>,
-    pub(super) sales: BTreeMap<SalesKey, Sold>,
+    pub(super) figures: Figures,
     /// The last that each site told of its menu, with the edge's time.
     pub(super) activated: BTreeMap<SiteId, (MenuActivated, Option<DateTime<Utc>>)>,
     pub(super) refused: BTreeMap<SiteId, (MenuRefused, Option<DateTime<Utc>>)>,
@@ -117,26 +127,51 @@ pub(super) fn is_sold(state: OrderState) -> bool {
 }
 
 impl Fold {
-    /// Begins with what is known of the orders.
-    pub(super) fn new(orders: BTreeMap<OrderKey, Order>) -> Self {
+    /// Begins with what is known of the orders, and of what the figures are counted from.
+    pub(super) fn new(orders: BTreeMap<OrderKey, Order>, known: Known) -> Self {
         Self {
             orders,
+            figures: Figures::new(known),
             ..Self::default()
         }
     }
 
     /// Takes in one event wholly, or tells why not and changes nothing.
     pub(super) fn apply(&mut self, entry: &Entry<'_>, fact: Fact) -> Result<Step, String> {
+        let at = within_calendar(entry.event.at);
+        // Whose stock it moves; none for an order that was told before.
+        let mut moves = None;
+        let mut is_correction = None;
         let step = match fact.what {
-            What::Placed(placed) => self.place(entry, placed)?,
-            What::Moved(moved) => self.step(entry, moved)?,
+            What::Placed(placed) => {
+                let order = placed.order;
+                let is_new = self.place(entry, placed)?;
+                moves = is_new.then_some(order);
+                Step::Usual
+            }
+            What::Moved(moved) => {
+                let order = moved.order;
+                let (step, is_new) = self.step(entry, moved)?;
+                moves = is_new.then_some(order);
+                step
+            }
+            What::Corrected(reason) => {
+                is_correction = Some(reason);
+                Step::Usual
+            }
+            What::TicketCreated(ticket, station) => {
+                self.figures.give_ticket(entry.site, ticket, station, at);
+                Step::Usual
+            }
+            What::TicketDone(ticket) => {
+                self.figures.end_ticket(entry.site, ticket, at);
+                Step::Usual
+            }
             What::MenuActivated(menu) => {
-                let at = within_calendar(entry.event.at);
                 self.activated.insert(entry.site.clone(), (menu, at));
                 Step::Usual
             }
             What::MenuRefused(menu) => {
-                let at = within_calendar(entry.event.at);
                 self.refused.insert(entry.site.clone(), (menu, at));
                 Step::Usual
             }
@@ -147,7 +182,18 @@ impl Fold {
             }
             What::Other => Step::Usual,
         };
+        let moves = moves.and_then(|order| self.orders.get(&(entry.site.clone(), order)));
+        let placed_at = moves.map(|order| order.identity.placed_at);
         for change in fact.stock {
+            if let Some(placed_at) = placed_at {
+                self.figures.use_stock(entry.site, placed_at, &change);
+            }
+            if let Some(at) = at {
+                self.figures.see_stock(entry.site, at, &change);
+                if let Some(reason) = &is_correction {
+                    self.figures.correct_stock(entry.site, at, &change, reason);
+                }
+            }
             let key = (entry.site.clone(), change.sku.clone());
             self.stock.insert(key, self.movements.len());
             self.movements.push(Movement {
@@ -162,7 +208,8 @@ impl Fold {
         Ok(step)
     }
 
-    fn place(&mut self, entry: &Entry<'_>, placed: Box<OrderPlaced>) -> Result<Step, String> {
+    /// Whether it is new.
+    fn place(&mut self, entry: &Entry<'_>, placed: Box<OrderPlaced>) -> Result<bool, String> {
         let key = (entry.site.clone(), placed.order);
         let identity = Identity {
             number: placed.number.into(),
@@ -171,42 +218,51 @@ impl Fold {
         };
         if let Some(known) = self.orders.get(&key) {
             return match known.identity == identity {
-                true => Ok(Step::Usual),
+                true => Ok(false),
                 false => Err("another order was placed under this id before".to_owned()),
             };
         }
-        let mut order = Order::known(identity, OrderState::Placed);
+        let promise = Promise {
+            ready_at: placed.details.ready_estimate_at,
+            is_settled: false,
+        };
+        let mut order = Order::known(identity, OrderState::Placed, promise);
         for line in &placed.details.lines {
             let sold = order.sold.entry(line.item.clone()).or_default();
             sold.orders = 1;
             sold.units += i64::from(line.quantity);
             sold.revenue += line.total;
+            self.figures.name_item(entry.site, &line.item, &line.name);
         }
         order.placed = Some((entry.epoch, entry.seq(), placed));
-        count(&mut self.sales, entry.site, &order, 1);
+        self.figures.count(entry.site, &order, 1);
         self.orders.insert(key, order);
-        Ok(Step::Usual)
+        Ok(true)
     }
 
-    fn step(&mut self, entry: &Entry<'_>, moved: OrderMoved) -> Result<Step, String> {
+    /// Also whether it changed anything.
+    fn step(&mut self, entry: &Entry<'_>, moved: OrderMoved) -> Result<(Step, bool), String> {
         let key = (entry.site.clone(), moved.order);
         let order = self.orders.get_mut(&key);
         let order = order.ok_or("no such order is known here")?;
         let is_usual = order.state.may_become(moved.state);
         if !is_usual && !order.state.is_open() {
             // Told again, or by a store that was set back.
-            return Ok(Step::Odd);
+            return Ok((Step::Odd, false));
         }
         match (is_sold(order.state), is_sold(moved.state)) {
-            (true, false) => count(&mut self.sales, entry.site, order, -1),
-            (false, true) => count(&mut self.sales, entry.site, order, 1),
+            (true, false) => self.figures.count(entry.site, order, -1),
+            (false, true) => self.figures.count(entry.site, order, 1),
             _ => {}
         }
         // A clock beyond any calendar: the exact text of the event keeps what it said.
         let at = within_calendar(entry.event.at);
         match moved.state {
             OrderState::Preparing => order.preparing_at = at,
-            OrderState::Ready => order.ready_at = at,
+            OrderState::Ready => {
+                order.ready_at = at;
+                self.figures.settle_promise(entry.site, order, at);
+            }
             OrderState::Collected => order.collected_at = at,
             _ => {}
         }
@@ -222,7 +278,8 @@ impl Fold {
             _ => moved.reason.or(order.reason.take()),
         };
         order.is_changed = true;
-        Ok(if is_usual { Step::Usual } else { Step::Odd })
+        let step = if is_usual { Step::Usual } else { Step::Odd };
+        Ok((step, true))
     }
 }
 
@@ -241,24 +298,6 @@ pub(super) fn resold<'a>(
             .is_some_and(|order| !is_sold(*next) || !is_sold(order.state))
     };
     moved.filter(changes_sale).map(|(key, _)| key).collect()
-}
-
-/// Adds what an order sells to the hour in which it was placed, or takes it away again.
-fn count(sales: &mut BTreeMap<SalesKey, Sold>, site: &SiteId, order: &Order, sign: i64) {
-    let hour = hour_of(order.identity.placed_at);
-    for (item, sold) in &order.sold {
-        let total = sales.entry((site.clone(), hour, item.clone())).or_default();
-        total.units += sign * sold.units;
-        total.orders += sign * sold.orders;
-        total.revenue += sign * sold.revenue;
-    }
-}
-
-/// The begin of the hour of a time in microseconds since 1970.
-fn hour_of(micros: i64) -> DateTime<Utc> {
-    let seconds = micros.div_euclid(1_000_000);
-    let hour = DateTime::from_timestamp(seconds - seconds.rem_euclid(3_600), 0);
-    hour.unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Story {
             .with_ymd_and_hms(2026, 11, 23, 10, 0, 0)
             .single()
             .expect("a time");
-        self.fold.sales[&(self.site.clone(), hour, "cola".to_owned())]
+        self.fold.figures.sales[&(self.site.clone(), hour, "cola".to_owned())]
     }
 }
 

@@ -8,7 +8,7 @@ use sunakku_common::ids::{OrderId, SiteId};
 use sunakku_common::state::OrderState;
 use uuid::Uuid;
 
-use super::fold::{Identity, Order, OrderKey, Sold, resold};
+use super::fold::{Identity, Order, OrderKey, Promise, Sold, resold};
 use super::read::{Fact, What};
 use crate::intake::group::Entry;
 
@@ -21,10 +21,7 @@ pub(super) async fn orders(
         let order = match &fact.what {
             What::Placed(placed) => placed.order,
             What::Moved(moved) => moved.order,
-            What::MenuActivated(_)
-            | What::MenuRefused(_)
-            | What::CommandSettled(_)
-            | What::Other => return None,
+            _ => return None,
         };
         Some((entry.site.clone(), order))
     };
@@ -41,13 +38,25 @@ pub(super) async fn orders(
     Ok(known)
 }
 
+type StateRow = (
+    String,
+    Uuid,
+    String,
+    i64,
+    i64,
+    DateTime<Utc>,
+    DateTime<Utc>,
+    bool,
+);
+
 async fn states(
     connection: &mut PgConnection,
     named: &BTreeSet<OrderKey>,
 ) -> Result<BTreeMap<OrderKey, Order>, sqlx::Error> {
     let (sites, ids) = columns(named);
-    let rows: Vec<(String, Uuid, String, i64, i64, DateTime<Utc>)> = sqlx::query_as(
-        "select o.site_id, o.order_id, o.state, o.number::bigint, o.total, o.placed_at
+    let rows: Vec<StateRow> = sqlx::query_as(
+        "select o.site_id, o.order_id, o.state, o.number::bigint, o.total, o.placed_at,
+                o.ready_estimate_at, o.ready_at is not null
          from unnest($1::text[], $2::uuid[]) as w (site_id, order_id)
          join site_order o on o.site_id = w.site_id and o.order_id = w.order_id",
     )
@@ -56,7 +65,7 @@ async fn states(
     .fetch_all(connection)
     .await?;
     let mut known = BTreeMap::new();
-    for (site, id, state, number, total, placed_at) in rows {
+    for (site, id, state, number, total, placed_at, ready_at, is_settled) in rows {
         let state: OrderState = state
             .parse()
             .map_err(|e: String| sqlx::Error::Decode(e.into()))?;
@@ -66,7 +75,11 @@ async fn states(
             total,
             placed_at,
         };
-        known.insert(key(&site, id)?, Order::known(identity, state));
+        let promise = Promise {
+            ready_at,
+            is_settled,
+        };
+        known.insert(key(&site, id)?, Order::known(identity, state, promise));
     }
     Ok(known)
 }

@@ -1,17 +1,20 @@
 //! Makes orders, sales and stock out of events.
 //!
 //! `read` understands and checks one event, `fold` works out what a run of events changes,
-//! both without IO; `load` and `write` are the SQL around them, a fixed number of statements
+//! both without IO (`figures` for the analytics); `load` and `write` are the SQL around them, a fixed number of statements
 //! for any number of events. All of it runs under the locks of the sites concerned, so what was
 //! loaded is still true when it is written.
 //!
 //! Facts are the edge's: a step is applied even where the rules would not go that way (an epoch
 //! may have ended with events unsent). Only what makes no sense as data is parked.
 
+mod figures;
 mod fold;
 mod load;
+mod load_figures;
 pub(super) mod read;
 mod write;
+mod write_figures;
 
 use std::collections::BTreeMap;
 
@@ -29,10 +32,20 @@ pub(super) struct Projected {
     pub(super) odd_steps: Vec<usize>,
 }
 
+/// Why events are projected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// They came.
+    Intake,
+    /// The projections are made again: what was once done to what is no projection stays done.
+    Rebuild,
+}
+
 /// Projects the events, which are in the order of their site's log.
 pub(super) async fn apply(
     connection: &mut PgConnection,
     entries: &[&Entry<'_>],
+    purpose: Purpose,
 ) -> Result<Projected, sqlx::Error> {
     let mut projected = Projected::default();
     let mut facts = Vec::with_capacity(entries.len());
@@ -45,7 +58,8 @@ pub(super) async fn apply(
         }
     }
     let known = load::orders(connection, &facts).await?;
-    let mut fold = Fold::new(known);
+    let figures = load_figures::known(connection, &facts).await?;
+    let mut fold = Fold::new(known, figures);
     for (n, entry, fact) in facts {
         match fold.apply(entry, fact) {
             Ok(fold::Step::Usual) => {}
@@ -55,6 +69,10 @@ pub(super) async fn apply(
             }
         }
     }
+    if purpose == Purpose::Rebuild {
+        fold.commands.clear();
+    }
     write::all(connection, &fold).await?;
+    write_figures::all(connection, &fold.figures).await?;
     Ok(projected)
 }

@@ -10,13 +10,15 @@ use sunakku_common::event::{
     CommandSettled, Event, MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange,
     StockMoved, kind,
 };
-use sunakku_common::ids::{OrderId, check_code};
+use sunakku_common::ids::{OrderId, TicketId, check_code};
 use sunakku_common::money::Minor;
 use sunakku_common::order::OrderLine;
-use sunakku_common::state::OrderState;
+use sunakku_common::state::{OrderState, TicketState};
 
 /// The dearest order or line that is believed, minor units: keeps every sum far from overflow.
 const MAX_AMOUNT: Minor = 1_000_000_000_000;
+/// The most units of a SKU that are believed: keeps every sum far from overflow.
+const MAX_UNITS: u64 = 1_000_000_000_000;
 /// Characters of a menu's hash; SHA-256 in hexadecimal has 64.
 const MAX_HASH: usize = 128;
 
@@ -37,6 +39,12 @@ pub(super) enum What {
     MenuActivated(MenuActivated),
     MenuRefused(MenuRefused),
     CommandSettled(CommandSettled),
+    /// Stock was corrected, with the reason.
+    Corrected(String),
+    /// A station was given a ticket.
+    TicketCreated(TicketId, String),
+    /// A ticket was made.
+    TicketDone(TicketId),
     /// Nothing that is projected; also every kind that is not known here.
     Other,
 }
@@ -72,7 +80,10 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
         kind::STOCK_ADJUSTED | kind::STOCK_SUSPENDED | kind::STOCK_RESUMED | kind::STOCK_MARKED => {
             let body: StockMoved = parse(&body)?;
             Ok(Fact {
-                what: What::Other,
+                what: match event.kind.as_str() {
+                    kind::STOCK_ADJUSTED => What::Corrected(body.reason.unwrap_or_default()),
+                    _ => What::Other,
+                },
                 stock: check_stock(body.stock)?,
                 order,
             })
@@ -109,12 +120,45 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
                 order,
             })
         }
+        kind::TICKET_CREATED | kind::TICKET_BUMPED | kind::TICKET_LINE_BUMPED => Ok(Fact {
+            what: ticket(&event.kind, &body)?,
+            stock: Vec::new(),
+            order,
+        }),
         _ => Ok(Fact {
             what: What::Other,
             stock: stock_in(&body),
             order,
         }),
     }
+}
+
+/// What is projected of a ticket: that it is there, and that it is made.
+fn ticket(kind: &str, body: &str) -> Result<What, String> {
+    #[derive(Deserialize)]
+    struct Created {
+        ticket: TicketId,
+        details: Details,
+    }
+    #[derive(Deserialize)]
+    struct Details {
+        station: String,
+    }
+    #[derive(Deserialize)]
+    struct Moved {
+        ticket: TicketId,
+        state: TicketState,
+    }
+    if kind == kind::TICKET_CREATED {
+        let Created { ticket, details } = parse(body)?;
+        check_code(&details.station).map_err(|error| format!("its station: {error}"))?;
+        return Ok(What::TicketCreated(ticket, details.station));
+    }
+    let Moved { ticket, state } = parse(body)?;
+    Ok(match state {
+        TicketState::Done => What::TicketDone(ticket),
+        _ => What::Other,
+    })
 }
 
 /// The state that a kind of [`kind::ORDER_MOVES`] leads to.
@@ -202,6 +246,10 @@ fn check_stock(stock: Vec<StockChange>) -> Result<Vec<StockChange>, String> {
     let mut seen = BTreeSet::new();
     for change in &stock {
         check_code(&change.sku).map_err(|error| format!("a SKU of its stock: {error}"))?;
+        let units = [change.delta, change.on_hand.unwrap_or(0)];
+        if units.iter().any(|units| units.unsigned_abs() > MAX_UNITS) {
+            return Err(format!("its stock of {} is beyond counting", change.sku));
+        }
         if !seen.insert(&change.sku) {
             return Err(format!("SKU {} stands twice in its stock", change.sku));
         }

@@ -9,7 +9,7 @@ use sunakku_common::event::{CommandSettled, MenuActivated, MenuRefused, OrderPla
 use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::order::OrderLine;
 
-use super::fold::{Fold, Movement, Order, OrderKey, SalesKey, Sold};
+use super::fold::{Fold, Movement, Order, OrderKey};
 
 pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<(), sqlx::Error> {
     let new = |(key, order): (_, _)| {
@@ -31,14 +31,6 @@ pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<()
         let latest: Vec<_> = fold.stock.values().map(|n| &fold.movements[*n]).collect();
         upsert_stock(connection, &latest).await?;
     }
-    let sales: Vec<_> = fold
-        .sales
-        .iter()
-        .filter(|(_, sold)| **sold != Sold::default())
-        .collect();
-    if !sales.is_empty() {
-        add_sales(connection, &sales).await?;
-    }
     if !fold.activated.is_empty() {
         note_activated(connection, &fold.activated).await?;
     }
@@ -54,7 +46,7 @@ pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<()
 type NewOrder<'a> = (&'a OrderKey, &'a Order, &'a (Epoch, i64, Box<OrderPlaced>));
 
 /// One column of many rows.
-fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+pub(super) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }
 
@@ -207,43 +199,6 @@ async fn upsert_stock(
     .bind(column(rows, |row| row.change.suspended))
     .bind(column(rows, |row| row.epoch.0))
     .bind(column(rows, |row| row.seq))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// In two steps: the row's check would already refuse the *proposal* of a negative row.
-async fn add_sales(
-    connection: &mut PgConnection,
-    rows: &[(&SalesKey, &Sold)],
-) -> Result<(), sqlx::Error> {
-    let sites = column(rows, |(key, _)| key.0.as_str());
-    let hours = column(rows, |(key, _)| key.1);
-    let items = column(rows, |(key, _)| key.2.as_str());
-    sqlx::query(
-        "insert into hourly_sales (site_id, hour, item)
-         select * from unnest($1::text[], $2::timestamptz[], $3::text[])
-         on conflict do nothing",
-    )
-    .bind(&sites)
-    .bind(&hours)
-    .bind(&items)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "update hourly_sales s set
-             units = s.units + u.units, orders = s.orders + u.orders,
-             revenue = s.revenue + u.revenue
-         from unnest($1::text[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[],
-                     $6::bigint[]) as u (site_id, hour, item, units, orders, revenue)
-         where s.site_id = u.site_id and s.hour = u.hour and s.item = u.item",
-    )
-    .bind(sites)
-    .bind(hours)
-    .bind(items)
-    .bind(column(rows, |(_, sold)| sold.units))
-    .bind(column(rows, |(_, sold)| sold.orders))
-    .bind(column(rows, |(_, sold)| sold.revenue))
     .execute(connection)
     .await?;
     Ok(())

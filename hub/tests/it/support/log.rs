@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use async_nats::{Client, Request};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sunakku_common::chain::Chain;
@@ -61,8 +61,13 @@ impl Log {
 
     /// Appends an event whose body is this text.
     pub(crate) fn push_raw(&mut self, kind: &str, body: &str) -> u64 {
+        self.push_at(Utc::now(), kind, body)
+    }
+
+    /// Appends an event of this time.
+    pub(crate) fn push_at(&mut self, at: DateTime<Utc>, kind: &str, body: &str) -> u64 {
         let seq = self.head() + 1;
-        let event = Event::encode(seq, &timestamp(Utc::now()), kind, body);
+        let event = Event::encode(seq, &timestamp(at), kind, body);
         self.chains
             .push(self.chains[self.events.len()].next(&event));
         self.events.push(event);
