@@ -45,6 +45,9 @@ create index site_order_all_placed_idx on site_order (placed_at desc, order_id d
 create index site_order_order_idx on site_order (order_id);
 -- What is still to be made, counted per site.
 create index site_order_open_idx on site_order (site_id) where state in ('placed', 'preparing', 'ready');
+-- Called off, by the time of placing.
+create index site_order_lost_idx on site_order (site_id, placed_at) include (state, total, reason)
+    where state in ('cancelled', 'rejected', 'expired');
 
 create table order_line (
     site_id    text    not null,

@@ -1,4 +1,3 @@
-drop index site_order_lost_idx;
 drop table stock_correction;
 drop table daily_stock;
 drop table sold_out;

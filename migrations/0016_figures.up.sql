@@ -101,7 +101,3 @@ create table stock_correction (
 );
 
 create index stock_correction_at_idx on stock_correction (site_id, at);
-
--- Called off, by the time of placing.
-create index site_order_lost_idx on site_order (site_id, placed_at) include (state, total, reason)
-    where state in ('cancelled', 'rejected', 'expired');
