@@ -80,12 +80,20 @@ pub async fn run(options: Options) -> Result<bool> {
             told = shrink::tell(&options, &suspects) => told?,
             ended = interrupted() => ended?,
         }
-        say(&format!(
-            "again: cargo drill --seed {seed} --rounds {}",
-            score.rounds.max(1)
-        ));
+        say(&format!("again: {}", again(&options, seed)));
     }
     Ok(holds)
+}
+
+/// The command that plays the same plan again.
+fn again(options: &Options, seed: u64) -> String {
+    let Options { sites, rounds, .. } = options;
+    let mut command = format!("cargo drill --seed {seed} --rounds {rounds} --sites {sites}");
+    if !options.only.is_empty() {
+        let kinds: Vec<String> = options.only.iter().map(|kind| kind.name()).collect();
+        command += &format!(" --only {}", kinds.join(","));
+    }
+    command
 }
 
 /// Plays all of it in a world of its own. Answers the rounds since the last account that held, if one does not.

@@ -7,6 +7,9 @@ use super::plan::{Round, Strike};
 use super::score::Score;
 use super::{Options, play, say};
 
+/// Letters that are told of what does not hold.
+const TOLD: usize = 200;
+
 /// A fault, and the place of its round.
 type Step = (usize, Strike);
 
@@ -28,7 +31,7 @@ pub(super) async fn tell(options: &Options, rounds: &[Round]) -> Result<()> {
     match shortest(&steps, tries, fails).await? {
         None => say("played again alone they did no harm: by chance, or by what was before them"),
         Some(part) => {
-            say("the shortest part of them that still fails:");
+            say("\nthe shortest part of them that still fails:");
             for round in with(rounds, &part) {
                 say(&format!("  {round}"));
             }
@@ -45,11 +48,12 @@ async fn fails(options: &Options, rounds: &[Round]) -> Result<bool> {
         account_every: u16::MAX,
         ..options.clone()
     };
-    say(&format!("again with {} faults:", steps(rounds).len()));
+    say(&format!("\nagain, with faults: {}", steps(rounds).len()));
     let mut score = Score::default();
     play(&options, rounds, &mut score).await?;
-    for broken in score.broken.first() {
-        say(&format!("  it fails: {broken}"));
+    if let Some(broken) = score.broken.first() {
+        let broken: String = broken.chars().take(TOLD).collect();
+        say(&format!("it fails: {broken}"));
     }
     Ok(!score.broken.is_empty())
 }

@@ -166,10 +166,10 @@ impl<'a> Stage<'a> {
             Kind::LineNarrow => line(|| hub.line.narrow(Some(NARROW))),
             Kind::LineLossy => line(|| hub.line.lose(true)),
             Kind::LineFlapping => self.flap(),
-            Kind::ClockAhead => clock(&self.clocks[n], JUMP)?,
-            Kind::ClockBehind => clock(&self.clocks[n], -JUMP)?,
-            Kind::HubClockAhead => clock(self.hub_clock()?, JUMP)?,
-            Kind::HubClockBehind => clock(self.hub_clock()?, -JUMP)?,
+            Kind::ClockAhead => clock(&self.clocks[n], JUMP).await?,
+            Kind::ClockBehind => clock(&self.clocks[n], -JUMP).await?,
+            Kind::HubClockAhead => clock(self.hub_clock()?, JUMP).await?,
+            Kind::HubClockBehind => clock(self.hub_clock()?, -JUMP).await?,
             Kind::PostgresRestored => self.copy_postgres().await?,
             Kind::Poison => {
                 self.poison(n).await;
@@ -366,8 +366,9 @@ fn tear(data: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-fn clock(clock: &WallClock, by: TimeDelta) -> Result<Staged<'_>> {
+async fn clock(clock: &WallClock, by: TimeDelta) -> Result<Staged<'_>> {
     clock.run_ahead(by)?;
+    sleep(LOOK).await;
     Ok(Staged::Clock(clock))
 }
 
