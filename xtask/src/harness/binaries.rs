@@ -51,7 +51,9 @@ pub fn build(workspace: &Path, profile: Profile, target: Option<&Path>) -> Resul
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(workspace);
-    command.args(["build", "-p", "sunakku-edge", "-p", "sunakku-hub", "--bins"]);
+    // The whole workspace, although two are wanted: so no crate is built a second time with other features.
+    command.args(["build", "--workspace", "--locked"]);
+    command.args(["--bin", "sunakku-edge", "--bin", "sunakku-hub"]);
     if let Some(target) = target {
         command.arg("--target-dir").arg(target);
     }
