@@ -130,7 +130,7 @@ mod tests {
         add(
             &mut items,
             1_550,
-            &serde_json::from_value::<Vec<_>>(lines).unwrap(),
+            &serde_json::from_value::<Vec<_>>(lines).expect("lines"),
         );
         let sold = |orders, units, revenue| Sold {
             orders,
