@@ -6,5 +6,6 @@
 pub mod demo;
 pub mod drill;
 pub mod harness;
+pub mod load;
 pub mod replay;
 pub mod world;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{demo, drill};
+use xtask::{demo, drill, load};
 
 /// Development commands of Sunakku.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Options),
     Drill(drill::Options),
+    Load(load::Options),
 }
 
 #[expect(clippy::print_stderr, reason = "this is a command")]
@@ -26,6 +27,7 @@ async fn main() -> ExitCode {
     let (name, ran) = match Arguments::parse().command {
         Command::Demo(options) => ("demo", demo::run(options).await),
         Command::Drill(options) => ("drill", drill::run(options).await),
+        Command::Load(options) => ("load", load::run(options).await),
     };
     match ran {
         Ok(true) => ExitCode::SUCCESS,
