@@ -186,7 +186,7 @@ impl Screens {
         let every = count.div_ceil(TIMED);
         let places = Semaphore::new(CONNECTING);
         let connect = |n: usize| {
-            let kind = if n % every == 0 {
+            let kind = if n.is_multiple_of(every) {
                 Kind::Timed
             } else {
                 Kind::Counted

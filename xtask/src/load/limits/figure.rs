@@ -162,8 +162,8 @@ impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<58} {:>9} {:<9} {:>9} {:>6}  {:<11} {}",
-            "", "ours", "", "limit", "share", "wanted", "",
+            "{:<58} {:>9} {:<9} {:>9} {:>6}  wanted",
+            "", "ours", "", "limit", "share",
         )?;
         for figure in self.0 {
             let limit = figure.limit.as_ref();
