@@ -80,11 +80,32 @@ impl Stand {
         super::super::alone(move || async move { edge::load(&caller, &options).await }).await
     }
 
+    /// What the queue says of itself. A connection that was idle in the meantime has been closed by
+    /// the edge, maybe just when it is used again: then another one is asked.
+    pub(super) async fn queue(&self) -> Result<Value> {
+        let answer = match self.manager.get("/v1/queue").await {
+            Ok(answer) => answer,
+            Err(_closed) => self.manager.get("/v1/queue").await?,
+        };
+        Ok(answer.expect(200)?.body)
+    }
+
+    /// Holds the queue's jobs back, or lets them go on.
+    pub(super) async fn switch(&self, step: &str) -> Result<()> {
+        // So that the connection is fresh.
+        self.queue().await?;
+        self.manager
+            .act(&format!("/v1/queue/{step}"))
+            .await?
+            .expect(200)?;
+        Ok(())
+    }
+
     /// Waits until every order has its tickets, so that the next round has the machine for itself.
     pub(super) async fn settle(&self) -> Result<Duration> {
         let begin = Instant::now();
         loop {
-            let queue = self.manager.get("/v1/queue").await?.expect(200)?.body;
+            let queue = self.queue().await?;
             let open = ["orders_waiting", "waiting", "active"].iter();
             let open: u64 = open.filter_map(|name| queue[*name].as_u64()).sum();
             if open == 0 {

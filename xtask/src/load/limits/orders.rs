@@ -83,7 +83,7 @@ pub(super) async fn rate(stand: &Stand, bare: &BareRedis, length: Length) -> Res
 
 /// Latency with a full, paused queue on one edge beside the same with none on another.
 pub(super) async fn full_queue(full: &Stand, empty: &Stand, length: Length) -> Result<Vec<Figure>> {
-    full.manager.act("/v1/queue/pause").await?.expect(200)?;
+    full.switch("pause").await?;
     let fill = Length {
         rounds: 1,
         seconds: 1.0,
@@ -126,10 +126,10 @@ pub(super) async fn full_queue(full: &Stand, empty: &Stand, length: Length) -> R
 async fn drained(full: &Stand, empty: &Stand) -> Result<Figure> {
     let nats = &empty.site.nats;
     let (_, bare) = super::bare_jetstream::run(nats, &empty.site.id, QUEUED as usize).await?;
-    let queue = full.manager.get("/v1/queue").await?.expect(200)?.body;
+    let queue = full.queue().await?;
     let jobs = queue["orders_waiting"].as_u64().unwrap_or(0);
     let begin = Instant::now();
-    full.manager.act("/v1/queue/resume").await?.expect(200)?;
+    full.switch("resume").await?;
     full.settle().await?;
     let ours = jobs as f64 / begin.elapsed().as_secs_f64();
     Ok(Figure::new("jobs of a full queue done", "/s", &[ours])
@@ -142,8 +142,8 @@ async fn drained(full: &Stand, empty: &Stand) -> Result<Figure> {
 async fn wait_queued(stand: &Stand, jobs: u64) -> Result<()> {
     use crate::harness::{LIMIT, wait_for};
     wait_for("the jobs to be queued", LIMIT, async || {
-        let queue = stand.manager.get("/v1/queue").await;
-        let queue = queue.map_err(|error| format!("{error:#}"))?.body;
+        let queue = stand.queue().await;
+        let queue = queue.map_err(|error| format!("{error:#}"))?;
         let waiting = queue["waiting"].as_u64().unwrap_or(0);
         (jobs <= waiting)
             .then_some(())
