@@ -18,6 +18,7 @@ enum Command {
     Demo(demo::Options),
     Drill(drill::Options),
     Load(load::Options),
+    Skew(drill::skew::Options),
 }
 
 #[expect(clippy::print_stderr, reason = "this is a command")]
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
         Command::Demo(options) => ("demo", demo::run(options).await),
         Command::Drill(options) => ("drill", drill::run(options).await),
         Command::Load(options) => ("load", load::run(options).await),
+        Command::Skew(options) => ("xtask skew", drill::skew::run(options).await),
     };
     match ran {
         Ok(true) => ExitCode::SUCCESS,
