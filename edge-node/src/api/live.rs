@@ -120,6 +120,8 @@ pub(super) async fn live(
     let presence = presence.map_err(no_place)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
+        // Each read clears a buffer of this size first, and each screen keeps one: 128 KiB by default.
+        .read_buffer_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
         .protocols(["sunakku.v1"])
         .on_upgrade(async move |socket| {
