@@ -167,23 +167,23 @@ impl fmt::Display for Table<'_> {
         )?;
         for figure in self.0 {
             let limit = figure.limit.as_ref();
-            writeln!(
-                f,
-                "{:<58} {:>9} {:<9} {:>9} {:>6}  {:<11} {}",
+            let target = figure
+                .target
+                .map_or(String::new(), |target| target.to_string());
+            let reached = match figure.reached {
+                Some(true) => "reached",
+                Some(false) => "SHORT",
+                None => "",
+            };
+            let line = format!(
+                "{:<58} {:>9} {:<9} {:>9} {:>6}  {target:<11} {reached}",
                 figure.name,
                 number(figure.ours),
                 figure.unit,
                 limit.map_or(String::new(), |limit| number(limit.value)),
                 limit.map_or(String::new(), |limit| format!("{:.2}", limit.share)),
-                figure
-                    .target
-                    .map_or(String::new(), |target| target.to_string()),
-                match figure.reached {
-                    Some(true) => "reached",
-                    Some(false) => "SHORT",
-                    None => "",
-                },
-            )?;
+            );
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }
