@@ -25,6 +25,7 @@ mod scene;
 mod separation;
 mod service;
 mod set_back;
+mod spans;
 mod storm;
 mod travel;
 mod victims;
