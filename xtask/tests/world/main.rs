@@ -26,6 +26,7 @@ mod scene;
 mod separation;
 mod service;
 mod set_back;
+mod spans;
 mod storm;
 mod travel;
 mod victims;
