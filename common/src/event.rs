@@ -11,6 +11,7 @@ use crate::claims::Role;
 use crate::ids::{CommandId, Epoch, OrderId, TicketId};
 use crate::order::{OrderDetails, OrderLine, Service};
 use crate::state::{OrderState, TicketState, text_enum};
+use crate::trace::Origin;
 
 /// Names of the kinds of events. A reader keeps kinds that it does not know and skips them.
 pub mod kind {
