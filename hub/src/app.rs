@@ -152,6 +152,7 @@ impl App {
         tasks.downline.handle.abort();
         tasks.upkeep.handle.abort();
         tasks.keys.handle.abort();
+        tasks.directory.handle.abort();
         tasks.recorder.handle.abort();
         // A goodbye to the server; one that hangs is not waited for.
         let _ = timeout(GOODBYE_LIMIT, join_all(pools.iter().map(PgPool::close))).await;
@@ -189,6 +190,7 @@ impl App {
             client: self.client,
             health: self.health.clone(),
         };
+        let (directory, directory_up) = (Arc::clone(&self.identity), self.health.clone());
         let (identity, up) = (self.identity, self.health);
         let watch = self.config.watch;
         Tasks {
@@ -206,6 +208,10 @@ impl App {
                 up.postgres_up().await;
                 identity.keep_keys().await
             }),
+            directory: Task::spawn("directory", async move {
+                directory_up.postgres_up().await;
+                directory.keep_directory().await
+            }),
             recorder: Task::spawn("metrics", async move {
                 telemetry::upkeep(telemetry::metrics()?, watch).await;
                 Ok(())
@@ -221,6 +227,7 @@ struct Tasks {
     downline: Task,
     upkeep: Task,
     keys: Task,
+    directory: Task,
     recorder: Task,
 }
 
@@ -233,6 +240,7 @@ impl Tasks {
             failure = self.downline.failure() => failure,
             failure = self.upkeep.failure() => failure,
             failure = self.keys.failure() => failure,
+            failure = self.directory.failure() => failure,
             failure = self.recorder.failure() => failure,
         }
     }

@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod browsers;
 mod commands;
+mod directory;
 mod intake;
 mod ledger;
 mod menus;
