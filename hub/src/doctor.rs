@@ -230,7 +230,7 @@ async fn streams(config: &Config) -> Result<usize> {
 }
 
 async fn directory(config: &Config, report: &mut Report) {
-    let Some(directory) = Directory::new(&config.ldap) else {
+    let Ok(Some(directory)) = Directory::new(&config.ldap) else {
         return;
     };
     if !config.ldap.bind_password_file.as_os_str().is_empty() {

@@ -64,7 +64,7 @@ impl Identity {
     /// Reads the key file, or makes one on first start. The database need not be there yet.
     ///
     /// # Errors
-    /// When a file can be neither read nor made.
+    /// When a file can be neither read nor made, or a filter of the directory is none.
     pub fn new(config: &config::Config, pool: PgPool) -> Result<Self> {
         let options = config.identity.clone();
         let file = KeyFile::open(&options.key_file)?;
@@ -77,7 +77,7 @@ impl Identity {
             file,
             is_loaded: AtomicBool::new(false),
             secrets: Secrets::new(&options)?,
-            directory: Directory::new(&config.ldap),
+            directory: Directory::new(&config.ldap)?,
             backoff: Backoff::default(),
             options,
         })

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sunakku_common::claims::Role;
 use sunakku_common::ids::SiteId;
 
+use crate::identity::ldap::filter::Filter;
 use crate::people::Place;
 
 /// Stands in filters for the name that somebody signs in with.
@@ -104,6 +105,18 @@ impl Ldap {
         Duration::from_secs(self.timeout_seconds.into())
     }
 
+    /// Host and port.
+    pub(crate) fn address(&self) -> Result<(String, u16)> {
+        let url: Uri = self.url.parse().context("ldap.url cannot be read")?;
+        let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+        ensure!(!host.is_empty(), "ldap.url has no host");
+        let usual = match url.scheme_str() {
+            Some("ldaps") => 636,
+            _ => 389,
+        };
+        Ok((host.to_owned(), url.port_u16().unwrap_or(usual)))
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         if !self.is_used() {
             return Ok(());
@@ -176,17 +189,19 @@ impl Ldap {
             is_bare && !authority.contains('@'),
             "ldap.url: host and port alone, nothing behind or before them"
         );
-        let host = url.host().unwrap_or_default();
-        ensure!(!host.is_empty(), "ldap.url has no host");
-        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        let (host, _) = self.address()?;
+        let address: Option<IpAddr> = host.parse().ok();
+        ensure!(
+            !(self.starttls && self.url.starts_with("ldaps:")),
+            "ldap.starttls: ldaps:// is encrypted from the start"
+        );
         Ok(host == "localhost" || address.is_some_and(|address| address.is_loopback()))
     }
 }
 
-/// Refuses what is no filter (RFC 4515), also once it has a name in it.
+/// Refuses what is no filter (RFC 4515).
 fn filter(name: &str, text: &str) -> Result<()> {
-    let sample = text.replace(USER, "ann").replace(DN, "cn=ann");
-    let is_read = ldap3::parse_filter(&sample).is_ok();
+    let is_read = Filter::read(text).is_some();
     ensure!(is_read, "ldap.{name} is no filter: {text}");
     Ok(())
 }
@@ -225,6 +240,40 @@ mod tests {
             let error = refused(settings);
             assert!(error.contains(word), "{settings}: {error}");
         }
+    }
+
+    #[test]
+    fn the_samples_for_glauth_belong_together() {
+        let at = |file: &str| {
+            let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/ldap");
+            deploy.join(file)
+        };
+        let hub = Config::load(Some(&at("hub.toml"))).expect("settings").ldap;
+        let glauth: serde_json::Value =
+            sunakku_common::config::load("", Some(&at("glauth.cfg"))).expect("TOML");
+        assert_eq!(glauth["ldap"]["enabled"], false);
+        assert_eq!(glauth["backend"]["baseDN"], hub.base_dn.as_str());
+        let groups = glauth["groups"].as_array().expect("groups");
+        // As GLAuth names them.
+        let named = |group: &serde_json::Value, folder: &str| {
+            let name = group["name"].as_str().expect("a name");
+            format!("ou={name},ou={folder},{}", hub.base_dn)
+        };
+        for role in &hub.groups {
+            let is_there = groups
+                .iter()
+                .any(|group| named(group, "groups") == role.group);
+            assert!(is_there, "{}", role.group);
+        }
+        let users = glauth["users"].as_array().expect("users");
+        let asks = users.iter().find(|user| user["name"] == "hub");
+        let asks = asks.expect("the hub");
+        let group = groups
+            .iter()
+            .find(|group| group["gidnumber"] == asks["primarygroup"]);
+        let group = named(group.expect("its group"), "users");
+        assert_eq!(hub.bind_dn, format!("cn=hub,{group}"));
+        assert_eq!(asks["capabilities"][0]["object"], hub.base_dn.as_str());
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Identity {
     ) -> Answer<Option<Person>> {
         // The same work as for local people, so that the time does not tell them apart at a glance.
         let worked = self.secrets.is_right(password.clone(), None);
-        let (verdict, worked) = tokio::join!(directory.check(name, password), worked);
+        let (verdict, worked) = tokio::join!(directory.check(name, &password), worked);
         worked?;
         let verdict = verdict.map_err(|error| away(&error))?;
         let Some(found) = verdict.found else {
@@ -113,7 +113,7 @@ impl Identity {
         if within(FRESH) {
             return Ok(());
         }
-        match directory.look_up(vec![name.to_owned()]).await {
+        match directory.look_up(&[name.to_owned()]).await {
             Ok(found) => self.apply(name, found.into_iter().flatten().next()).await,
             Err(error) => {
                 let grace = directory.options().grace_seconds;
@@ -168,7 +168,7 @@ impl Identity {
             return directory.probe().await;
         }
         for names in names.chunks(AT_ONCE) {
-            let found = directory.look_up(names.to_vec()).await?;
+            let found = directory.look_up(names).await?;
             for (name, found) in names.iter().zip(found) {
                 let applied = self.apply(name, found).await;
                 applied.map_err(|problem| anyhow::anyhow!("{name}: {}", problem.detail))?;

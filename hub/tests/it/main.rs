@@ -22,5 +22,6 @@ mod projection;
 mod schema;
 mod sites;
 mod support;
+mod tls;
 mod tokens;
 mod who;

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+pub mod authority;
 pub mod binaries;
 mod clock;
 mod guard;
@@ -38,6 +39,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use self::authority::{Authority, Certificate};
 pub use self::binaries::{Binaries, Profile, binaries};
 pub use self::clock::WallClock;
 pub use self::nats::{HubNats, NatsServer, SiteNats, write_enrolled};

@@ -2,19 +2,13 @@
 //!
 //! Without slapd the tests say so and are not run, unless `SUNAKKU_SLAPD=required`.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Mod};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use tokio::io::AsyncWriteExt as _;
 use xtask::harness::ports::Port;
-use xtask::harness::{LIMIT, Process, Sandbox, Spec, wait_for, workspace_root};
+use xtask::harness::{Authority, LIMIT, Process, Sandbox, Spec, wait_for};
 
 /// Where Debian has it.
 const PROGRAM: &str = "/usr/sbin/slapd";
@@ -69,9 +63,11 @@ impl Directory {
         let program = folder.join("slapd");
         std::fs::copy(PROGRAM, &program)?;
         let secret = uuid::Uuid::new_v4().to_string();
+        // As an editor writes it, and as ldapmodify takes it.
         std::fs::write(folder.join("secret"), format!("{secret}\n"))?;
+        std::fs::write(folder.join("root"), &secret)?;
         std::fs::create_dir_all(folder.join("db"))?;
-        authority(&folder, "ca")?;
+        Authority::make(folder.join("ca"))?.issue("directory", "127.0.0.1")?;
         std::fs::write(folder.join("slapd.conf"), conf(&folder, &secret, has_tls))?;
         let (plain, tls) = (Port::take()?, Port::take()?);
         let mut urls = format!("ldap://{}/", plain.address());
@@ -109,9 +105,8 @@ impl Directory {
                 let stream = tokio::net::TcpStream::connect(self.plain.address()).await;
                 return stream.map(|_| ()).map_err(|error| error.to_string());
             }
-            let root = self.root().await.map_err(|error| format!("{error:#}"))?;
-            drop(root);
-            Ok(())
+            let nothing = self.change("").await;
+            nothing.map_err(|error| format!("{error:#}"))
         })
         .await
     }
@@ -124,8 +119,8 @@ impl Directory {
 
     /// The same, believing another authority.
     pub(crate) fn settings_by_stranger(&self, link: Link) -> Result<String> {
-        authority(&self.folder, "stranger")?;
-        Ok(self.settings_by(&self.folder.join("stranger/root.pem"), link, ""))
+        let folder = self.folder.join(format!("stranger-{link:?}"));
+        Ok(self.settings_by(&Authority::make(folder)?.root(), link, ""))
     }
 
     fn settings_by(&self, ca: &Path, link: Link, more: &str) -> String {
@@ -145,114 +140,99 @@ impl Directory {
         )
     }
 
-    /// A connection with all rights.
-    async fn root(&self) -> Result<Ldap> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(
-            self.folder.join("ca/root.pem"),
-        )?)?;
-        let config = ClientConfig::builder().with_root_certificates(roots);
-        let settings = LdapConnSettings::new()
-            .set_conn_timeout(Duration::from_secs(2))
-            .set_config(Arc::new(config.with_no_client_auth()));
-        let url = format!("ldaps://{}", self.tls.address());
-        let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &url).await?;
-        tokio::spawn(connection.drive());
-        ldap.simple_bind(ROOT, &self.secret).await?.success()?;
-        Ok(ldap)
+    /// Changes entries with all rights, by OpenLDAP's own tools. `ldif` is RFC 2849.
+    pub(crate) async fn change(&self, ldif: &str) -> Result<()> {
+        let mut child = tokio::process::Command::new("ldapmodify")
+            .args(["-x", "-a", "-H", &format!("ldaps://{}", self.tls.address())])
+            .args(["-D", ROOT, "-y"])
+            .arg(self.folder.join("root"))
+            .env("LDAPTLS_CACERT", self.folder.join("ca/root.pem"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("running ldapmodify: install the package ldap-utils")?;
+        let mut stdin = child.stdin.take().context("its input")?;
+        stdin.write_all(ldif.as_bytes()).await?;
+        drop(stdin);
+        let output = child.wait_with_output().await?;
+        ensure!(output.status.success(), "{ldif}\n{output:?}");
+        Ok(())
     }
 
     async fn populate(&self) -> Result<()> {
-        self.add(
-            BASE,
-            &[
-                ("objectClass", "dcObject"),
-                ("objectClass", "organization"),
-                ("o", "x"),
-                ("dc", "example"),
-            ],
-        )
-        .await?;
+        let mut ldif = format!(
+            "dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: x\ndc: example\n\n"
+        );
         for unit in ["people", "elsewhere", "groups"] {
-            let dn = format!("ou={unit},{BASE}");
-            self.add(&dn, &[("objectClass", "organizationalUnit"), ("ou", unit)])
-                .await?;
+            ldif +=
+                &format!("dn: ou={unit},{BASE}\nobjectClass: organizationalUnit\nou: {unit}\n\n");
         }
-        let hub = [
-            ("objectClass", "organizationalRole"),
-            ("objectClass", "simpleSecurityObject"),
-            ("cn", "hub"),
-            ("userPassword", &self.secret),
-        ];
-        self.add(&format!("cn=hub,{BASE}"), &hub).await?;
+        ldif += &format!(
+            "dn: cn=hub,{BASE}\nobjectClass: organizationalRole\n\
+             objectClass: simpleSecurityObject\ncn: hub\nuserPassword: {}\n\n",
+            self.secret
+        );
         for name in ["dora", "kit", "nora", "ann", "twin"] {
-            self.person(name, "people").await?;
+            ldif += &person(name, "people");
         }
-        self.person("twin", "elsewhere").await?;
-        self.group("chiefs", &["dora", "ann", "twin"]).await?;
-        self.group("readers", &["dora"]).await?;
-        self.group("cooks", &["kit"]).await
-    }
-
-    /// Adds a person.
-    pub(crate) async fn person(&self, name: &str, unit: &str) -> Result<()> {
-        let (full, password) = (format!("{name} of the directory"), password(name));
-        let about = [
-            ("objectClass", "inetOrgPerson"),
-            ("uid", name),
-            ("cn", &full),
-            ("sn", name),
-            ("mail", &format!("{name}@example.com")),
-            ("userPassword", &password),
-        ];
-        self.add(&dn_of(name, unit), &about).await
-    }
-
-    /// Adds a group of people.
-    pub(crate) async fn group(&self, name: &str, members: &[&str]) -> Result<()> {
-        let members: Vec<String> = members.iter().map(|name| dn_of(name, "people")).collect();
-        let mut about = vec![("objectClass", "groupOfNames"), ("cn", name)];
-        about.extend(members.iter().map(|dn| ("member", dn.as_str())));
-        self.add(&format!("cn={name},ou=groups,{BASE}"), &about)
-            .await
-    }
-
-    /// Adds an entry.
-    pub(crate) async fn add(&self, dn: &str, attributes: &[(&str, &str)]) -> Result<()> {
-        let mut by_name: Vec<(String, HashSet<String>)> = Vec::new();
-        for (name, value) in attributes {
-            match by_name.iter_mut().find(|(known, _)| known == name) {
-                Some((_, values)) => {
-                    values.insert((*value).to_owned());
-                }
-                None => by_name.push(((*name).to_owned(), HashSet::from([(*value).to_owned()]))),
-            }
-        }
-        let added = self.root().await?.add(dn, by_name).await?.success();
-        added.with_context(|| dn.to_owned())?;
-        Ok(())
+        ldif += &person("twin", "elsewhere");
+        ldif += &group("chiefs", &["dora", "ann", "twin"]);
+        ldif += &group("readers", &["dora", "nobody-else"]);
+        ldif += &group("cooks", &["kit", "nobody-else"]);
+        self.change(&ldif).await
     }
 
     /// Takes a person of `people` out of a group.
     pub(crate) async fn take_out(&self, name: &str, group: &str) -> Result<()> {
-        let dn = format!("cn={group},ou=groups,{BASE}");
-        let member = HashSet::from([dn_of(name, "people")]);
-        let gone = vec![Mod::Delete("member".to_owned(), member)];
-        self.root().await?.modify(&dn, gone).await?.success()?;
-        Ok(())
+        let (group, member) = (
+            format!("cn={group},ou=groups,{BASE}"),
+            dn_of(name, "people"),
+        );
+        let ldif = format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {member}\n");
+        self.change(&ldif).await
+    }
+
+    /// Puts a person of `people` into a group.
+    pub(crate) async fn put_in(&self, name: &str, group: &str) -> Result<()> {
+        let (group, member) = (
+            format!("cn={group},ou=groups,{BASE}"),
+            dn_of(name, "people"),
+        );
+        let ldif = format!("dn: {group}\nchangetype: modify\nadd: member\nmember: {member}\n");
+        self.change(&ldif).await
     }
 
     /// Deletes a person of `people`.
     pub(crate) async fn delete(&self, name: &str) -> Result<()> {
-        let dn = dn_of(name, "people");
-        self.root().await?.delete(&dn).await?.success()?;
-        Ok(())
+        let ldif = format!("dn: {}\nchangetype: delete\n", dn_of(name, "people"));
+        self.change(&ldif).await
     }
 
     /// What it has written so far: every connection, bind and search.
     pub(crate) fn log(&self) -> Result<String> {
         Ok(std::fs::read_to_string(self.process.log_path())?)
     }
+}
+
+/// A person, as an entry of LDIF.
+pub(crate) fn person(name: &str, unit: &str) -> String {
+    format!(
+        "dn: {}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name} of the directory\nsn: {name}\n\
+         mail: {name}@example.com\nuserPassword: {}\n\n",
+        dn_of(name, unit),
+        password(name)
+    )
+}
+
+/// A group of people.
+fn group(name: &str, members: &[&str]) -> String {
+    let members = members
+        .iter()
+        .map(|name| format!("member: {}\n", dn_of(name, "people")));
+    let members: String = members.collect();
+    format!("dn: cn={name},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: {name}\n{members}\n")
 }
 
 /// Where a person is.
@@ -263,18 +243,6 @@ pub(crate) fn dn_of(name: &str, unit: &str) -> String {
 fn ensure_runs(process: &Process) -> Result<(), String> {
     let has_ended = !process.is_running();
     (!has_ended).then_some(()).ok_or_else(|| process.log_tail())
-}
-
-/// Makes an authority and a certificate for this machine, as an operator would.
-fn authority(folder: &Path, name: &str) -> Result<()> {
-    for step in [&["init"][..], &["issue", "directory", "127.0.0.1"]] {
-        let output = Command::new(workspace_root().join("deploy/ca/sunakku-ca"))
-            .args(step)
-            .env("SUNAKKU_CA", folder.join(name))
-            .output()?;
-        ensure!(output.status.success(), "{step:?}: {output:?}");
-    }
-    Ok(())
 }
 
 fn conf(folder: &Path, secret: &str, has_tls: bool) -> String {
