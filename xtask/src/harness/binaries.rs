@@ -49,7 +49,8 @@ fn build(profile: Profile) -> Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(workspace_root());
-    command.args(["build", "-p", "sunakku-edge", "-p", "sunakku-hub", "--bins"]);
+    // The whole workspace, although two are wanted: so no crate is built a second time with other features.
+    command.args(["build", "--workspace", "--bins", "--locked"]);
     command
         .args(["--message-format", "json-render-diagnostics"])
         .stdin(Stdio::null());
