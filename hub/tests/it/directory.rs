@@ -118,7 +118,7 @@ async fn people_of_the_directory_sign_in_and_their_groups_say_what_they_may_do()
     let audit = admin.get("/v1/audit?object=user/dora").await?;
     let made = &audit["items"][0];
     ensure!(
-        made["action"] == "user.from-directory" && made["actor"] == "directory",
+        made["action"] == "user.from-directory" && made["who"] == "directory",
         "{audit}"
     );
     let metrics = hub.metrics().await?;
@@ -208,7 +208,8 @@ async fn a_name_finds_its_literal_text_alone_and_exactly_one_entry() -> Result<(
     let visit = std::pin::pin!(elsewhere.accept());
     ensure!(futures::poll!(visit).is_pending());
     let searched = directory.log()?.len();
-    sign_in(&hub, "DORA ").await?;
+    let (status, body) = try_sign_in(&hub, "DORA ", &password("dora")).await?;
+    ensure!(status == 200, "{status} {body}");
     ensure!(directory.log()?[searched..].contains("nentries=1"));
     Ok(())
 }

@@ -114,7 +114,7 @@ async fn use_secrets(scene: &Scene) -> Secrets {
         "a token that lets a box in",
         &hub.token("s1", true).await.unwrap(),
     );
-    let creds = std::fs::read_to_string(site.data.join("edge/site.creds")).unwrap();
+    let creds = std::fs::read_to_string(scene.folder("s1").join("site.creds")).unwrap();
     let seed = creds.lines().find(|line| line.starts_with("SU"));
     keep("the seed of a box", seed.unwrap());
     keep("the secret of a webhook", CANARY);
