@@ -1,5 +1,6 @@
 // Guests of every kind at the kiosk: two who want the last one, one who sees nothing, one who calls, one with a phone.
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { assertAccessible, demo, onDemo, until } from './harness.mjs';
 
@@ -99,6 +100,26 @@ test('diets and allergens filter the menu; a set, its energy and what it is made
   await until('a ticket at each of its stations', async () => new Set((await demo.tickets(order.number)).map((row) => row.station)).size === 2);
 });
 
+test('a kitchen that has no room left today says so, and nothing is ordered', async () => {
+  const words = readFileSync(`/proc/${demo.site.pids.edge}/cmdline`, 'utf8').split('\0');
+  const file = words[words.indexOf('--config') + 1];
+  const config = readFileSync(file, 'utf8');
+  const known = (await demo.orders()).length;
+  try {
+    writeFileSync(file, `${config}\n[[stations]]\nname = "oven"\ncapacity_seconds = 1\n`);
+    await demo.killEdge();
+    const page = await kiosk();
+    await review(page, 'pizza');
+    await page.click('#place');
+    await page.waitForSelector('.k-refused >> text=The kitchen has no room left today.');
+    await assertAccessible(page, 'no room left');
+    assert.equal((await demo.orders()).length, known);
+  } finally {
+    writeFileSync(file, config);
+    await demo.killEdge();
+  }
+});
+
 test('a site that closes right before an order is placed says when it opens, and goes on', async () => {
   const page = await kiosk();
   await review(page, 'croissant');
@@ -116,7 +137,7 @@ test('a site that closes right before an order is placed says when it opens, and
 });
 
 test('on a tablet and on a phone everything is there, large enough and within the page', async () => {
-  for (const size of [{ width: 800, height: 1280 }, { width: 390, height: 844 }, { width: 360, height: 740 }]) {
+  for (const size of [{ width: 800, height: 1280 }, { width: 1280, height: 800 }, { width: 390, height: 844 }, { width: 360, height: 740 }, { width: 844, height: 390 }]) {
     const what = `${size.width} by ${size.height}`;
     const page = await kiosk({ ...size, hasTouch: true });
     await assertAccessible(page, `the menu at ${what}`);

@@ -35,7 +35,7 @@ export class Demo {
     const demo = new Demo();
     demo.folder = mkdtempSync(join(tmpdir(), 'sunakku-browser-'));
     demo.file = join(demo.folder, 'state.json');
-    const args = ['run', '--quiet', '--locked', '--bin', 'xtask', '--', 'demo', '--rush', '0', '--sites', '1', '--programs', 'debug', '--state', demo.file];
+    const args = ['run', '--quiet', '--locked', '--bin', 'xtask', '--', 'demo', '--rush', '0', '--sites', '1', '--programs', process.env.PROGRAMS ?? 'debug', '--state', demo.file];
     demo.child = spawn('cargo', args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     demo.said = '';
     for (const stream of [demo.child.stdout, demo.child.stderr]) stream.on('data', (text) => { demo.said += text; });

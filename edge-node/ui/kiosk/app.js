@@ -142,7 +142,8 @@ effect(() => { if (!settings.value.aloud && 'speechSynthesis' in window) speechS
 setInterval(() => { if (session.value) refresh(); }, MENU_LEAST_MS);
 setInterval(() => { now.value = Date.now(); }, 500);
 busy.value = () => view.value !== 'attract' || lines.value.length > 0;
-const draw = fit(1080, 1920, { flexHeight: true, leastHeight: 1500 });
+// At three fifths, the smallest text is still 12 px high: on a display that lies on its side.
+const draw = fit(1080, 1920, { flexHeight: true, leastHeight: 1500, leastFactor: 0.6 });
 effect(() => { draw(onPhone.value ? { width: 620, leastHeight: 1100 } : {}); });
 keypad();
 render(html`<${Page} />`, document.body);

@@ -3,7 +3,7 @@
 import { session } from '../shared/sign-in.js';
 import { computed, signal } from '../shared/ui.js';
 
-const PHONE = matchMedia('(max-width: 600px)');
+const PHONE = matchMedia('(max-width: 600px), (max-height: 500px)');
 export const onPhone = signal(PHONE.matches);
 PHONE.addEventListener('change', () => { onPhone.value = PHONE.matches; });
 /** Whether a guest came in by himself. */

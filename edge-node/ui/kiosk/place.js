@@ -13,15 +13,14 @@ const RETRY_MAX_MS = 4_000;
 /** Without any answer for so long the guest has been served at the counter: nothing more is sent. */
 const GIVE_UP_MS = 120_000;
 
-/** Takes the order as it stands; a second touch changes nothing. @param {string} [later] when the guest wants it; now without */
-export function place(later) {
+/** Takes the order as it stands; a second touch changes nothing. */
+export function place() {
   if (pending.value || !lines.value.length) return;
   const body = {
     channel: byGuest.value ? 'phone' : 'kiosk',
     service: service.value ?? undefined,
     avoid: avoid.value,
     expected_total: total.value,
-    pickup_at: later,
     lines: lines.value.map(({ item, quantity, modifiers }) => ({ item, quantity, modifiers })),
   };
   refused.value = null;
@@ -59,12 +58,12 @@ export async function send() {
 
 /** What a guest is told of a refusal. @param {string} kind @param {any} body */
 function why(kind, body) {
-  const at = body.opens_at ?? body.next_at ?? null;
+  const at = body.opens_at ?? null;
   const values = { time: at ? moment(at, session.value?.site.time_zone ?? 'UTC', language.value) : '' };
   switch (kind) {
     case 'price-changed': return { key: 'refused.price-changed' };
     case 'site-closed': return { key: at ? 'refused.closed-until' : 'refused.closed', values };
-    case 'slot-full': return at ? { key: 'refused.full-until', values, later: at } : { key: 'refused.full' };
+    case 'slot-full': return { key: 'refused.full' };
     case 'kitchen-full': case 'too-many-open-orders': case 'log-full': return { key: 'refused.busy' };
     default: return { key: 'refused.other' };
   }

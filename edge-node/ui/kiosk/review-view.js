@@ -2,8 +2,8 @@
 import { Qr } from '../shared/qr.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon, Logo, useEffect, useState } from '../shared/ui.js';
-import { clock, moment } from '../shared/format.js';
-import { language, t } from '../shared/words.js';
+import { clock } from '../shared/format.js';
+import { t } from '../shared/words.js';
 import { Closed, Stepper, Thumb } from './parts.js';
 import { isOwn } from './phone.js';
 import { place } from './place.js';
@@ -35,7 +35,6 @@ export function Review() {
   const clashes = lines.value.map((line) => ({ line, bad: lineAllergens(line).filter((name) => avoid.value.includes(name)) })).filter(({ bad }) => bad.length);
   const missing = !service.value;
   const off = missing || !count.value || Boolean(closed.value);
-  const zone = session.value?.site.time_zone ?? 'UTC';
   useEffect(() => { if (!lines.value.length && !removed.value) view.value = 'menu'; }, [lines.value]);
   return html`<main class="k-review"><div class="k-head"><div><h1 tabindex="-1">${t('review.title')}</h1>
       <p>${t('review.lead')} ${session.value?.screens.pay_at_pickup ? t('review.pay') : ''}</p></div><${Steps} /></div>
@@ -57,8 +56,7 @@ export function Review() {
         ${tax.value > 0 && html`<div><span>${t('tax')}</span><span class="num">${price(tax.value)}</span></div>`}
         <div class="big"><span>${t('total')}</span><span class="num">${price(total.value)}</span></div></div>
     </div>
-    ${closed.value ? html`<div class="k-refused"><${Closed} /></div>` : refused.value && html`<p class="k-refused" role="alert"><${Icon} name="octagon-alert" />${t(refused.value.key, refused.value.values)}
-      ${refused.value.later && html`<button class="k-btn" id="later" onClick=${() => { if (!off) place(refused.value?.later); }}>${t('place.later', { time: moment(refused.value.later, zone, language.value) })}</button>`}</p>`}
+    ${closed.value ? html`<div class="k-refused"><${Closed} /></div>` : refused.value && html`<p class="k-refused" role="alert"><${Icon} name="octagon-alert" />${t(refused.value.key, refused.value.values)}</p>`}
     <div class="k-foot"><button class="k-btn quiet" onClick=${() => { view.value = 'menu'; }}><${Icon} name="plus" />${t('add-more')}</button>
       <button class="k-btn grow" id="place" aria-busy=${Boolean(pending.value)} aria-disabled=${off} onClick=${() => { if (!off) place(); }}>
         ${closed.value ? t('closed') : missing ? t('where-first') : html`${t('place')} <span class="num">${price(total.value)}</span>`}</button></div></main>`;

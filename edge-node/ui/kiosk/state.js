@@ -40,7 +40,7 @@ export const sheet = signal(/** @type {{item: string, line?: Line, swapFor?: str
 /** What was found to be gone when the order was placed. */
 export const gone = signal(/** @type {{item: string, requested: number, available: number}[]} */ ([]));
 /** Why an order was refused, by a key of the words, and when it could be had instead. */
-export const refused = signal(/** @type {{key: string, values?: Record<string, string>, later?: string} | null} */ (null));
+export const refused = signal(/** @type {{key: string, values?: Record<string, string>} | null} */ (null));
 /** A line that was just removed, to be put back. */
 export const removed = signal(/** @type {{line: Line, at: number} | null} */ (null));
 

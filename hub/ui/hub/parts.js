@@ -102,7 +102,7 @@ export function ask({ title, say, go, reason, typed, danger = false, then }) {
       then(String(form.get('reason') ?? '').trim());
     };
     return html`<form onSubmit=${submit}><h2 tabindex="-1">${title}</h2><p class="mid">${say}</p>
-      ${typed && html`<label>${t('type.to-confirm', { word: typed })}<input class="field" name="typed" required pattern=${typed.replace(/[.*+?^${}()|[\]\\-]/g, '\\$&')} autocomplete="off" spellcheck=${false} /></label>`}
+      ${typed && html`<label>${t('type.to-confirm', { word: typed })}<input class="field" name="typed" required pattern=${typed.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} autocomplete="off" spellcheck=${false} /></label>`}
       ${reason && html`<label>${t(reason === 'needed' ? 'reason' : 'reason.optional')}<input class="field" name="reason" maxlength="200" required=${reason === 'needed'} autocomplete="off" /></label>`}
       <div class="row end"><button class="btn" type="button" onClick=${close}>${t('cancel')}</button><button class="btn ${danger ? 'danger' : 'primary'}">${go}</button></div></form>`;
   }, { label: title });
