@@ -51,10 +51,10 @@ async fn a_site_comes_in_over_tls_and_tells_nothing_to_whom_it_does_not_know() -
     says(&doubting, tried).await?;
     hub.wait_linked(0).await?;
     doubting.kill()?;
-    // One that would come without TLS is not let in either.
+    // One that would come without TLS is told to come with it, and doubts as well.
     let plain = site(&sandbox, &hub, "plain", "nats")?;
     let plain = NatsServer::start_site_trusting(&sandbox, plain, &stranger.root()).await?;
-    says(&plain, "leafnode").await?;
+    says(&plain, tried).await?;
     hub.wait_linked(0).await?;
     plain.kill()?;
 

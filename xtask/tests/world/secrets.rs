@@ -35,7 +35,7 @@ async fn use_secrets(scene: &Scene) -> Secrets {
         assert!(8 < secret.len(), "{what} is no secret");
         secrets.insert(what.to_owned(), secret.to_owned());
     };
-    for person in people::people().unwrap() {
+    for person in people().unwrap() {
         keep(&format!("password of {}", person.name), &person.password);
         keep(&format!("hash of {}", person.name), &person.hash);
     }
