@@ -102,14 +102,10 @@ async fn use_secrets(scene: &Scene) -> Secrets {
     .unwrap();
     by_pin("918273645546").await.expect(401).unwrap();
     keep("a wrong PIN", "918273645546");
-    let codes = scene.manager(0).post(
-        "/v1/session/codes",
-        None,
-        &json!({"role": "kiosk", "name": "k2"}),
-    );
-    if let Some(code) = codes.await.unwrap().body["code"].as_str() {
-        keep("a screen's code", code);
-    }
+    let wanted = json!({"role": "kiosk", "name": "k2"});
+    let code = scene.manager(0).post("/v1/session/codes", None, &wanted);
+    let code = code.await.unwrap().expect(201).unwrap().body;
+    keep("a screen's code", code["code"].as_str().unwrap());
     keep(
         "a token that lets a box in",
         &hub.token("s1", true).await.unwrap(),
