@@ -119,11 +119,16 @@ pub struct OrderDetails {
 }
 
 impl OrderDetails {
-    /// When the kitchen has to begin: at once, or in time for the moment at which it is wanted.
+    /// When the kitchen has to begin: when it was placed, or in time for the moment at which it is wanted.
     pub fn release_at(&self) -> DateTime<Utc> {
+        self.held_until().unwrap_or(self.placed_at)
+    }
+
+    /// Until when the kitchen is not to begin; `None` when it is wanted at once, whatever the clock was when it
+    /// was placed.
+    pub fn held_until(&self) -> Option<DateTime<Utc>> {
         let preparation = TimeDelta::seconds(i64::from(self.preparation_seconds));
-        self.pickup_at
-            .map_or(self.placed_at, |pickup_at| pickup_at - preparation)
+        self.pickup_at.map(|pickup_at| pickup_at - preparation)
     }
 }
 

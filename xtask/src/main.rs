@@ -17,6 +17,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Options),
     Drill(drill::Options),
+    Skew(drill::skew::Options),
 }
 
 #[expect(clippy::print_stderr, reason = "this is a command")]
@@ -26,6 +27,7 @@ async fn main() -> ExitCode {
     let (name, ran) = match Arguments::parse().command {
         Command::Demo(options) => ("demo", demo::run(options).await),
         Command::Drill(options) => ("drill", drill::run(options).await),
+        Command::Skew(options) => ("xtask skew", drill::skew::run(options).await),
     };
     match ran {
         Ok(true) => ExitCode::SUCCESS,

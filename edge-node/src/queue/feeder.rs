@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishAckFuture;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
 use sunakku_common::event::{Event, JobKind, JobRetried, OrderMoved, OrderPlaced, kind};
 use sunakku_common::ids::{Epoch, OrderId};
@@ -157,14 +157,16 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
         trace: trace.clone(),
     };
     // Who tries again has waited long enough.
-    let again = |order: OrderId| job(order, event.at, Lane::High);
+    let again = |order: OrderId| job(order, DateTime::UNIX_EPOCH, Lane::High);
     if entry.kind == kind::ORDER_PLACED {
         let OrderPlaced { order, details, .. } = event.body().ok()?;
         let lane = Lane::of(&details, Utc::now());
         let mut stations: Vec<String> = details.lines.iter().map(|l| l.station.clone()).collect();
         stations.sort();
         stations.dedup();
-        let job = job(order, details.release_at(), lane);
+        // The clock may have been set back since it was placed.
+        let release_at = details.held_until().unwrap_or(DateTime::UNIX_EPOCH);
+        let job = job(order, release_at, lane);
         return Some(Job { stations, ..job });
     }
     if entry.kind == kind::ORDER_RETRIED {

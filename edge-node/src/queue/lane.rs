@@ -42,7 +42,7 @@ impl Lane {
 
     /// The lane of an order's job.
     pub(crate) fn of(order: &OrderDetails, now: DateTime<Utc>) -> Self {
-        if order.release_at() > now {
+        if order.held_until().is_some_and(|until| until > now) {
             Self::Later
         } else if order.channel == Channel::Staff || order.pickup_at.is_some() {
             Self::High

@@ -126,7 +126,7 @@ async fn arrived(tokens: &Tokens, deeds: &Known) -> Result<()> {
 }
 
 /// Whoever was told 201 stands in Postgres once, with the same number and total; who was refused does not.
-async fn told_once(world: &World, told: &[Outcome], postgres: &PgPool) -> Result<Vec<String>> {
+pub async fn told_once(world: &World, told: &[Outcome], postgres: &PgPool) -> Result<Vec<String>> {
     type Row = (String, String, Uuid, i32, i64);
     let rows: Vec<Row> =
         sqlx::query_as("select site_id, idempotency_key, order_id, number, total from site_order")
@@ -151,7 +151,7 @@ async fn told_once(world: &World, told: &[Outcome], postgres: &PgPool) -> Result
 }
 
 /// What is at hand of each SKU is the same at the hub and at the site.
-async fn stock(world: &World, tokens: &Tokens, postgres: &PgPool) -> Result<Vec<String>> {
+pub async fn stock(world: &World, tokens: &Tokens, postgres: &PgPool) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for (site, tokens) in world.sites.iter().zip(&tokens.sites) {
         let held: Vec<(String, i64)> = sqlx::query_as(
@@ -160,19 +160,24 @@ async fn stock(world: &World, tokens: &Tokens, postgres: &PgPool) -> Result<Vec<
         .bind(&site.id)
         .fetch_all(postgres)
         .await?;
-        let held: HashMap<String, i64> = held.into_iter().collect();
+        let mut held: HashMap<String, i64> = held.into_iter().collect();
         for row in tokens.manager.all::<Value>("/v1/stock").await? {
+            // What was never counted has no row at the hub.
             let (Some(sku), Some(on_hand)) = (row["sku"].as_str(), row["on_hand"].as_i64()) else {
                 continue;
             };
-            if held.get(sku) != Some(&on_hand) {
-                let there = held.get(sku);
+            let there = held.remove(sku);
+            if there != Some(on_hand) {
                 broken.push(format!(
                     "{}: {on_hand} of {sku}, at the hub {there:?}",
                     site.id
                 ));
             }
         }
+        let strangers = held.into_iter();
+        broken.extend(strangers.map(|(sku, on_hand)| {
+            format!("{}: {on_hand} of {sku} at the hub, none counted", site.id)
+        }));
     }
     Ok(broken)
 }

@@ -65,12 +65,24 @@ pub enum Kind {
     LineFlapping,
     /// An edge's wall clock jumps 26 hours ahead, and back.
     ClockAhead,
+    /// It jumps as far into the past, and back.
+    ClockBehind,
+    /// The hub's wall clock jumps 26 hours ahead, and back.
+    HubClockAhead,
+    /// It jumps as far into the past, and back.
+    HubClockBehind,
     /// The hub's Postgres is restored from a copy of the round's beginning.
     PostgresRestored,
     /// Rubbish arrives at the hub's intake and in a site's queue.
     Poison,
     /// The kitchen printer and the webhook's receiver are off.
     ReceiversOff,
+    /// A copy of a site's box is switched on beside it, with its store and its credentials.
+    SecondBox,
+    /// The hub's database tells another price of an order: no fault that Sunakku stands, but a planted lie, by
+    /// which it is seen that an account can fail. Only when it is asked for; always the last of these.
+    #[value(hide = true)]
+    Lie,
 }
 
 /// What a fault needs.
@@ -86,9 +98,10 @@ enum Need {
 }
 
 impl Kind {
-    /// All of them.
+    /// All of them, without the lie.
     pub fn all() -> &'static [Self] {
-        Self::value_variants()
+        let kinds = Self::value_variants();
+        kinds.split_last().map_or(kinds, |(_lie, kinds)| kinds)
     }
 
     /// Its name on the command line.
@@ -101,9 +114,31 @@ impl Kind {
         match self {
             Self::PowerCut | Self::SiteDiskFull | Self::HubDiskFull => Need::Disks,
             Self::SlowDisk => Need::Strace,
-            Self::ClockAhead => Need::Clock,
+            Self::ClockAhead | Self::ClockBehind | Self::HubClockAhead | Self::HubClockBehind => {
+                Need::Clock
+            }
             _ => Need::Nothing,
         }
+    }
+
+    /// Whether it needs disks of its own.
+    pub(super) fn needs_disks(self) -> bool {
+        self.need() == Need::Disks
+    }
+
+    /// Whether nothing else may be broken meanwhile. Of two boxes that fell silent together, the hub cannot tell
+    /// which was the first.
+    pub(super) fn is_always_alone(self) -> bool {
+        self == Self::SecondBox
+    }
+
+    /// Whether admins change nothing meanwhile. What the hub is told between a copy of its database and its
+    /// restoration is lost with it; what is published by a clock that is ahead takes effect by it.
+    pub(super) fn wants_quiet_admins(self) -> bool {
+        matches!(
+            self,
+            Self::PostgresRestored | Self::HubClockAhead | Self::HubClockBehind
+        )
     }
 
     /// What is missing here so that it can be staged.
@@ -133,6 +168,9 @@ impl Kind {
                 | Self::SiteDiskFull
                 | Self::SlowDisk
                 | Self::ClockAhead
+                | Self::ClockBehind
+                | Self::Poison
+                | Self::SecondBox
         )
     }
 }

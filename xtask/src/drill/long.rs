@@ -1,48 +1,58 @@
-//! Two faults that last: a line that is cut for three days, and a hub that is restored from an older
-//! copy. Both end by themselves; here it is measured how soon.
+//! Two faults that last: a line that is cut for days, and a hub that is restored from an older copy.
+//! Both end by themselves; here it is measured how soon.
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chrono::TimeDelta;
+use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::play::Drill;
 use super::score::Score;
-use super::{Drill, Options, quiet, say};
+use super::{Options, quiet, say};
 use crate::demo::guests;
 use crate::demo::state::Tokens;
-use crate::harness::Server as _;
+use crate::harness::{Server as _, copy_folder};
 
-/// Hours without a line.
-const HOURS: u32 = 72;
-/// Orders of all sites in that time: 2,400 a day.
-const ORDERS: usize = 7_200;
+/// Orders of all sites in an hour: 2,400 a day.
+const HOURLY: usize = 100;
+/// Hours of a day.
+const DAY: u16 = 24;
 /// Orders a second while days pass in minutes.
 const RUSH: f64 = 150.0;
 /// How long catching up may take.
 const CATCH_UP: Duration = Duration::from_secs(600);
+/// How long guests may be refused in a row before there is something wrong with them.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A program by such a clock looks at its file once a second.
+const LOOK: Duration = Duration::from_millis(1_200);
 
 impl Drill {
     /// Plays both, says what they took, and takes the full account.
     pub(super) async fn play_long(&self, options: &Options, score: &mut Score) -> Result<()> {
-        let tokens = Tokens::sign_in(&self.world).await?;
-        self.long_cut(&tokens).await?;
-        // What was ordered in those days is told; tokens of that time end with it.
+        self.long_cut(options.cut).await?;
         let tokens = Tokens::sign_in(&self.world).await?;
         self.old_copy(&tokens, options.rush).await?;
         self.account(&tokens, score).await
     }
 
-    async fn long_cut(&self, tokens: &Tokens) -> Result<()> {
+    async fn long_cut(&self, hours: u16) -> Result<()> {
         let before = self.accepted();
+        let mut tokens = Tokens::sign_in(&self.world).await?;
         self.world.hub.line.cut();
-        for hour in 1..=HOURS {
-            for clock in &self.clocks {
-                clock.run_ahead(TimeDelta::hours(hour.into()))?;
+        for hour in 1..=hours {
+            self.clocks_ahead(hour.into())?;
+            if hour % DAY == 1 {
+                // A token does not live for a week.
+                sleep(LOOK).await;
+                tokens = Tokens::sign_in(&self.world).await?;
+                self.deliver(&tokens).await?;
+                say(&format!("hour {hour}: {} orders", self.accepted() - before));
             }
-            let enough = before + ORDERS * hour as usize / HOURS as usize;
-            self.sell(tokens, RUSH, || enough <= self.accepted()).await;
+            let enough = before + HOURLY * usize::from(hour);
+            self.sell(&tokens, RUSH, enough).await?;
         }
         let orders = self.accepted() - before;
         let mut events = 0;
@@ -52,18 +62,35 @@ impl Drill {
         }
         self.world.hub.line.heal();
         let healed = Instant::now();
-        quiet::settled(&self.world, tokens, &self.postgres, CATCH_UP).await?;
+        quiet::settled(&self.world, &tokens, &self.postgres, CATCH_UP).await?;
         let days = if self.clocks.is_empty() {
             "without a change of the clocks"
         } else {
             "by their clocks"
         };
         say(&format!(
-            "a line cut for {HOURS} hours ({days}): {orders} orders, {events} events to tell; the hub has all {:.1} s after",
+            "a line cut for {hours} hours ({days}): {orders} orders, {events} events to tell; the hub has all {:.1} s after",
             healed.elapsed().as_secs_f64()
         ));
-        for clock in &self.clocks {
-            clock.run_ahead(TimeDelta::zero())?;
+        self.clocks_ahead(0)?;
+        sleep(LOOK).await;
+        Ok(())
+    }
+
+    /// The clocks of all sites run so many hours ahead.
+    fn clocks_ahead(&self, hours: i64) -> Result<()> {
+        let mut clocks = self.clocks.iter();
+        clocks.try_for_each(|clock| clock.run_ahead(TimeDelta::hours(hours)))
+    }
+
+    /// What all sites have on their shelves for a day.
+    async fn deliver(&self, tokens: &Tokens) -> Result<()> {
+        for site in &tokens.sites {
+            for (sku, hourly) in &self.seed.stock {
+                let counted = json!({ "on_hand": hourly * u32::from(DAY) });
+                let path = format!("/v1/stock/{sku}");
+                site.manager.put(&path, &counted).await?.expect(200)?;
+            }
         }
         Ok(())
     }
@@ -71,17 +98,18 @@ impl Drill {
     /// The hub's database goes back to where it was before an hour's orders.
     async fn old_copy(&self, tokens: &Tokens, rush: f64) -> Result<()> {
         let postgres = &self.world.hub.postgres;
+        self.deliver(tokens).await?;
+        quiet::settled(&self.world, tokens, &self.postgres, CATCH_UP).await?;
         let copy = self.world.sandbox.folder("copies")?.join("hour");
         postgres.kill()?;
-        super::stage::copy_folder(postgres.data(), &copy)?;
+        copy_folder(postgres.data(), &copy)?;
         postgres.restart().await?;
         let before = self.accepted();
-        let enough = before + ORDERS / HOURS as usize;
-        self.sell(tokens, rush, || enough <= self.accepted()).await;
+        self.sell(tokens, rush, before + HOURLY).await?;
         quiet::settled(&self.world, tokens, &self.postgres, CATCH_UP).await?;
         postgres.kill()?;
         std::fs::remove_dir_all(postgres.data())?;
-        super::stage::copy_folder(&copy, postgres.data())?;
+        copy_folder(&copy, postgres.data())?;
         postgres.restart().await?;
         let restored = Instant::now();
         quiet::settled(&self.world, tokens, &self.postgres, CATCH_UP).await?;
@@ -93,17 +121,30 @@ impl Drill {
         Ok(())
     }
 
-    /// Lets guests order until it is enough; nobody cooks and nobody restocks.
-    async fn sell(&self, tokens: &Tokens, rush: f64, is_enough: impl Fn() -> bool) {
+    /// Lets guests order until so many orders were accepted in all; nobody cooks.
+    async fn sell(&self, tokens: &Tokens, rush: f64, enough: usize) -> Result<()> {
         let stop = CancellationToken::new();
         let kiosks: Vec<_> = tokens.sites.iter().map(|site| site.kiosk.clone()).collect();
         let guests = guests::rush(&kiosks, &self.seed.menu, rush, &self.told, &stop);
         let watch = async {
-            while !is_enough() {
+            let (mut last, mut since) = (self.accepted(), Instant::now());
+            while last < enough {
                 sleep(Duration::from_millis(20)).await;
+                let now = self.accepted();
+                if last < now {
+                    (last, since) = (now, Instant::now());
+                } else if PATIENCE < since.elapsed() {
+                    let told = self.told.all();
+                    bail!("guests are sold nothing: {:?}", told.last());
+                }
             }
             stop.cancel();
+            Ok(())
         };
-        tokio::join!(guests, watch);
+        let guests = async {
+            guests.await;
+            Ok(())
+        };
+        tokio::try_join!(guests, watch).map(|_| ())
     }
 }

@@ -29,12 +29,18 @@ pub struct Options {
     /// Only this round of the plan, in a world of its own.
     #[arg(long, value_name = "ROUND")]
     pub round: Option<usize>,
-    /// Begin with a line that is cut for three days and a hub that is restored from an hour ago.
+    /// Begin with a line that is cut for days and a hub that is restored from an hour ago.
     #[arg(long)]
     pub long: bool,
+    /// How many hours the long cut lasts, at 100 orders an hour.
+    #[arg(long, default_value_t = 72, value_name = "HOURS", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub cut: u16,
     /// Orders a second that guests place in all.
     #[arg(long, default_value_t = 40.0, value_name = "ORDERS_PER_SECOND")]
     pub rush: f64,
+    /// Worlds in which the faults before a failure are played again, to find the fewest that still fail.
+    #[arg(long, default_value_t = 12, value_name = "WORLDS")]
+    pub shrink: u8,
     /// Rounds between two full accounts.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub account_every: u16,

@@ -1,5 +1,6 @@
 //! Which faults strike when: the same for the same seed, whatever the machine does meanwhile.
 
+use std::fmt;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -31,6 +32,23 @@ pub(super) struct Round {
     pub(super) calm: Duration,
 }
 
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let strikes: Vec<String> = self.strikes.iter().map(Strike::to_string).collect();
+        let (strikes, length) = (strikes.join(" + "), self.length.as_secs_f64());
+        write!(f, "round {}: {strikes} for {length:.1} s", self.number)
+    }
+}
+
+impl fmt::Display for Strike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind.is_of_a_site() {
+            true => write!(f, "{} at s{}", self.kind.name(), self.site + 1),
+            false => f.write_str(&self.kind.name()),
+        }
+    }
+}
+
 /// All rounds of a seed. Every kind comes once alone before chance and pairs take over.
 pub(super) fn plan(seed: u64, rounds: usize, sites: usize, kinds: &[Kind]) -> Vec<Round> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -56,9 +74,12 @@ pub(super) fn plan(seed: u64, rounds: usize, sites: usize, kinds: &[Kind]) -> Ve
     rounds_of
 }
 
-/// Two different faults; one when there is just one kind.
+/// Two different faults; one when there is just one kind, or when one has to be alone.
 fn pair(random: &mut StdRng, kinds: &[Kind], sites: usize) -> Vec<Strike> {
-    let chosen: Vec<Kind> = kinds.sample(random, 2).copied().collect();
+    let mut chosen: Vec<Kind> = kinds.sample(random, 2).copied().collect();
+    if chosen.iter().any(|kind| kind.is_always_alone()) {
+        chosen.truncate(1);
+    }
     let at_site = |kind| Strike {
         kind,
         site: random.random_range(0..sites),
@@ -89,6 +110,11 @@ mod tests {
         all.sort();
         assert_eq!(alone, all);
         assert!(first.iter().all(|round| round.strikes.len() == 1));
-        assert!(then.iter().all(|round| round.strikes.len() == 2));
+        for round in then {
+            let alone = round.strikes.len() == 1;
+            let kinds = round.strikes.iter().map(|strike| strike.kind);
+            assert!(alone || kinds.clone().all(|kind| !kind.is_always_alone()));
+        }
+        assert!(then.iter().any(|round| round.strikes.len() == 2));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use chrono::TimeDelta;
 use rustix::process::{Pid, Signal, kill_process};
+use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
@@ -16,7 +17,8 @@ use super::disk::Disk;
 use super::effects::Effects;
 use super::fault::Kind;
 use super::plan::Strike;
-use crate::harness::{Process, Server as _, WallClock};
+use super::twin::{self, Twin};
+use crate::harness::{Binaries, LIMIT, Process, Server as _, WallClock, copy_folder, wait_for};
 use crate::world::World;
 
 /// How often the edge dies in a storm.
@@ -27,8 +29,10 @@ const SLOW: Duration = Duration::from_secs(2);
 const NARROW: u32 = 8_000;
 /// How long a flapping line stands or is cut.
 const FLAP: Duration = Duration::from_millis(150);
-/// How far a wall clock jumps: into the next business day.
+/// How far a wall clock jumps: into the next business day, or the one before.
 const JUMP: TimeDelta = TimeDelta::hours(26);
+/// A program by such a clock looks at its file once a second.
+const LOOK: Duration = Duration::from_millis(1_200);
 
 /// Who starts again what has died, as an init system would.
 #[derive(Default)]
@@ -71,10 +75,13 @@ impl Supervisor {
 /// Everything that can be broken.
 pub(super) struct Stage<'a> {
     pub(super) world: &'a World,
+    pub(super) programs: &'a Binaries,
+    pub(super) postgres: &'a PgPool,
     pub(super) supervisor: &'a Supervisor,
     pub(super) effects: &'a [Effects],
     /// By site; none where the machine has no means for them.
     pub(super) clocks: &'a [WallClock],
+    pub(super) hub_clock: Option<&'a WallClock>,
     pub(super) site_disks: &'a [Disk],
     pub(super) hub_disk: Option<&'a Disk>,
 }
@@ -93,6 +100,8 @@ pub(super) enum Staged<'a> {
     /// As long as this lives.
     Flapping(#[expect(dead_code, reason = "it is there to be dropped")] AbortOnDropHandle<()>),
     Receivers,
+    /// It has to be refused before it goes.
+    Twin(Box<Twin>),
 }
 
 impl<'a> Stage<'a> {
@@ -157,10 +166,10 @@ impl<'a> Stage<'a> {
             Kind::LineNarrow => line(|| hub.line.narrow(Some(NARROW))),
             Kind::LineLossy => line(|| hub.line.lose(true)),
             Kind::LineFlapping => self.flap(),
-            Kind::ClockAhead => {
-                self.clocks[n].run_ahead(JUMP)?;
-                Staged::Clock(&self.clocks[n])
-            }
+            Kind::ClockAhead => clock(&self.clocks[n], JUMP).await?,
+            Kind::ClockBehind => clock(&self.clocks[n], -JUMP).await?,
+            Kind::HubClockAhead => clock(self.hub_clock()?, JUMP).await?,
+            Kind::HubClockBehind => clock(self.hub_clock()?, -JUMP).await?,
             Kind::PostgresRestored => self.copy_postgres().await?,
             Kind::Poison => {
                 self.poison(n).await;
@@ -172,7 +181,16 @@ impl<'a> Stage<'a> {
                     .for_each(|effects| effects.switch_off(true));
                 Staged::Receivers
             }
+            Kind::SecondBox => Staged::Twin(Box::new(self.copy_box(n).await?)),
+            Kind::Lie => {
+                self.lie().await?;
+                Staged::Over
+            }
         })
+    }
+
+    fn hub_clock(&self) -> Result<&'a WallClock> {
+        self.hub_clock.context("the hub has no clock of its own")
     }
 
     /// Mends it.
@@ -196,7 +214,10 @@ impl<'a> Stage<'a> {
                 tracer.wait()?;
             }
             Staged::Full(disk) => disk.free()?,
-            Staged::Clock(clock) => clock.run_ahead(TimeDelta::zero())?,
+            Staged::Clock(clock) => {
+                clock.run_ahead(TimeDelta::zero())?;
+                sleep(LOOK).await;
+            }
             Staged::PowerCut(n, _held) => {
                 let site = &self.world.sites[n];
                 self.site_disks[n].power_on()?;
@@ -216,8 +237,30 @@ impl<'a> Stage<'a> {
                 .effects
                 .iter()
                 .for_each(|effects| effects.switch_off(false)),
+            Staged::Twin(twin) => twin.refused().await?,
         }
         Ok(())
+    }
+
+    async fn copy_box(&self, n: usize) -> Result<Twin> {
+        let clock = self.clocks.get(n).cloned();
+        twin::start(self.world, self.programs, n, clock).await
+    }
+
+    /// An order costs more at the hub than anybody was told.
+    async fn lie(&self) -> Result<()> {
+        wait_for("an order to lie about", LIMIT, async || {
+            let told = sqlx::query(
+                "update site_order set total = total + 1 where order_id in
+                     (select order_id from site_order limit 1)",
+            );
+            let told = told.execute(self.postgres).await;
+            match told.map_err(|error| error.to_string())?.rows_affected() {
+                0 => Err("there is none".to_owned()),
+                _ => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Everything on a site's box stops in one moment, and what was not synced is gone.
@@ -323,6 +366,12 @@ fn tear(data: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
+async fn clock(clock: &WallClock, by: TimeDelta) -> Result<Staged<'_>> {
+    clock.run_ahead(by)?;
+    sleep(LOOK).await;
+    Ok(Staged::Clock(clock))
+}
+
 fn slow_disk<'a>(pid: u32) -> Result<Staged<'a>> {
     let tracer = Command::new("strace")
         .args(["-f", "-qq", "-o", "/dev/null", "-p", &pid.to_string()])
@@ -333,13 +382,4 @@ fn slow_disk<'a>(pid: u32) -> Result<Staged<'a>> {
         .stderr(Stdio::null())
         .spawn();
     Ok(Staged::Traced(tracer.context("running strace")?))
-}
-
-/// With owners and rights: Postgres runs as a user of its own.
-pub(super) fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
-    let status = Command::new("cp").arg("-a").args([from, to]).status()?;
-    if !status.success() {
-        bail!("cannot copy {} to {}", from.display(), to.display());
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
@@ -40,17 +40,23 @@ pub fn binaries(profile: Profile) -> Result<Binaries> {
     if let Some(binaries) = built.get(&profile) {
         return Ok(binaries.clone());
     }
-    let binaries = build(profile)?;
+    let binaries = build(&workspace_root(), profile, None)?;
     built.insert(profile, binaries.clone());
     Ok(binaries)
 }
 
-fn build(profile: Profile) -> Result<Binaries> {
+/// Builds the two programs of the workspace in this folder, into the target folder if one is given. Blocks
+/// meanwhile.
+pub fn build(workspace: &Path, profile: Profile, target: Option<&Path>) -> Result<Binaries> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(workspace_root());
+    command.current_dir(workspace);
     // The whole workspace, although two are wanted: so no crate is built a second time with other features.
-    command.args(["build", "--workspace", "--bins", "--locked"]);
+    command.args(["build", "--workspace", "--locked"]);
+    command.args(["--bin", "sunakku-edge", "--bin", "sunakku-hub"]);
+    if let Some(target) = target {
+        command.arg("--target-dir").arg(target);
+    }
     command
         .args(["--message-format", "json-render-diagnostics"])
         .stdin(Stdio::null());

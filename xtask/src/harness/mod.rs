@@ -19,6 +19,7 @@
 pub mod authority;
 pub mod binaries;
 mod clock;
+mod folder;
 mod guard;
 mod home;
 pub mod nats;
@@ -42,6 +43,7 @@ use anyhow::{Context, Result};
 pub use self::authority::{Authority, Certificate};
 pub use self::binaries::{Binaries, Profile, binaries};
 pub use self::clock::WallClock;
+pub use self::folder::copy_folder;
 pub use self::nats::{HubNats, NatsServer, SiteNats, write_enrolled};
 pub use self::postgres::PostgresServer;
 pub use self::process::{Process, Spec};

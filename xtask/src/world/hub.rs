@@ -10,6 +10,7 @@ use super::program::{Program, merge};
 use super::{Client, people};
 use crate::harness::{
     Binaries, HubNats, NatsServer, PostgresServer, Process, Sandbox, Server as _, Spec, TcpProxy,
+    WallClock,
 };
 
 /// What a hub is started with.
@@ -21,6 +22,8 @@ pub struct HubOptions {
     pub currency: String,
     /// Further settings, over the defaults.
     pub settings: toml::Table,
+    /// Its clock; the machine's when absent. Postgres always has the machine's.
+    pub clock: Option<WallClock>,
 }
 
 /// The hub with its servers.
@@ -74,7 +77,12 @@ impl Hub {
             NatsServer::start_hub(sandbox, nats_options),
         )?;
         let line = TcpProxy::start(nats.leaf_address()?).await?;
-        let program = Program::start(sandbox, Spec::new("hub", &binaries.hub), &data, |address| {
+        let spec = Spec::new("hub", &binaries.hub);
+        let spec = match &options.clock {
+            Some(clock) => clock.govern(spec),
+            None => spec,
+        };
+        let program = Program::start(sandbox, spec, &data, |address| {
             let mut config = config(address, &postgres, &nats, &line)?;
             merge(&mut config, options.settings);
             Ok(config)

@@ -35,6 +35,8 @@ pub struct SiteOptions {
     pub nats_through: Option<String>,
     /// The clock of its edge; the machine's when absent.
     pub clock: Option<WallClock>,
+    /// Its program, where it is not the one that all sites run.
+    pub program: Option<PathBuf>,
 }
 
 impl SiteOptions {
@@ -52,6 +54,7 @@ impl SiteOptions {
             redis_through: None,
             nats_through: None,
             clock: None,
+            program: None,
         }
     }
 
@@ -107,6 +110,7 @@ impl Site {
             redis_through,
             nats_through,
             clock,
+            program,
         } = options;
         let data = sandbox.folder(&name)?;
         let folder = sandbox.folder(format!("{name}/edge"))?;
@@ -138,7 +142,7 @@ impl Site {
         let name = format!("{name}-edge");
         let redis_url = redis_through.map_or_else(|| redis.url(), |at| redis.url_through(&at));
         let nats_url = nats_through.map_or_else(|| nats.url(), |at| nats.url_through(&at));
-        let spec = Spec::new(&name, &binaries.edge);
+        let spec = Spec::new(&name, program.as_ref().unwrap_or(&binaries.edge));
         let spec = match &clock {
             Some(clock) => clock.govern(spec),
             None => spec,

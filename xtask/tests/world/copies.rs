@@ -1,9 +1,8 @@
 //! Copies of data folders, as a backup makes them: taken and put back while the server is down.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use xtask::harness::Server;
+use xtask::harness::{Server, copy_folder};
 
 use crate::scene::Scene;
 
@@ -24,30 +23,19 @@ impl Copy {
         assert!(!server.is_running());
         let copies = scene.world.sandbox.folder("copies").unwrap();
         let to = copies.join(uuid::Uuid::now_v7().to_string());
-        copy(server.data(), &to);
+        copy_folder(server.data(), &to).unwrap();
         Self(to)
     }
 
     /// Puts it where no server is yet.
     pub(crate) fn put_to(&self, folder: &Path) {
-        copy(&self.0, folder);
+        copy_folder(&self.0, folder).unwrap();
     }
 
     /// Puts it back in the place of what a server that does not run has now.
     pub(crate) fn put_back(&self, server: &impl Server) {
         assert!(!server.is_running());
         std::fs::remove_dir_all(server.data()).unwrap();
-        copy(&self.0, server.data());
+        copy_folder(&self.0, server.data()).unwrap();
     }
-}
-
-/// With owners and rights: Postgres runs as a user of its own.
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").args([from, to]).status();
-    assert!(
-        status.unwrap().success(),
-        "{} to {}",
-        from.display(),
-        to.display()
-    );
 }

@@ -5,6 +5,7 @@
 
 mod again;
 mod backup;
+mod clocks;
 mod contract;
 mod copies;
 mod demo;

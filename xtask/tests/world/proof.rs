@@ -1,14 +1,10 @@
 //! What must hold at the end, whatever happened: the reconciliation as the judge, and beside it
 //! counts of our own, read from Postgres.
 
-use std::collections::{BTreeMap, HashMap};
-
-use serde_json::Value;
 use tokio::process::Command;
-use uuid::Uuid;
 use xtask::demo::audit::{self, Summary};
 use xtask::demo::guests::Outcome;
-use xtask::drill::books;
+use xtask::drill::{account, books};
 
 use crate::scene::{Scene, programs};
 
@@ -30,32 +26,11 @@ impl Scene {
             .unwrap()
     }
 
-    /// Whoever was told 201 stands in Postgres exactly once, with the same number and total.
+    /// Whoever was told 201 stands in Postgres exactly once, with the same number and total; who was refused
+    /// does not.
     pub(crate) async fn assert_told_once(&self, told: &[Outcome]) {
-        type Row = (String, String, Uuid, i32, i64);
-        let rows: Vec<Row> = sqlx::query_as(
-            "select site_id, idempotency_key, order_id, number, total from site_order",
-        )
-        .fetch_all(&self.postgres)
-        .await
-        .unwrap();
-        let mut held: HashMap<(String, String), Vec<_>> = HashMap::new();
-        for (site, key, order, number, total) in rows {
-            let orders = held.entry((site, key)).or_default();
-            orders.push((order, i64::from(number), total));
-        }
-        for outcome in told {
-            let key = (self.site(outcome.site).id.clone(), outcome.key.clone());
-            let held = held.get(&key).map(Vec::as_slice).unwrap_or_default();
-            match &outcome.answer {
-                Ok(accepted) => {
-                    let number = i64::try_from(accepted.number).unwrap();
-                    let expected = (accepted.order, number, accepted.total);
-                    assert_eq!(held, [expected], "{outcome:?}");
-                }
-                Err(_) => assert_eq!(held, [], "refused and stored: {outcome:?}"),
-            }
-        }
+        let broken = account::told_once(&self.world, told, &self.postgres).await;
+        assert_eq!(broken.unwrap(), [""; 0]);
     }
 
     /// Nobody else's orders stand in Postgres.
@@ -87,23 +62,8 @@ impl Scene {
 
     /// What is at hand of each SKU is the same at the hub and at the site.
     async fn assert_stock_agrees(&self) {
-        for (n, site) in self.world.sites.iter().enumerate() {
-            let rows: Vec<Value> = self.manager(n).all("/v1/stock").await.unwrap();
-            // What was never counted has no row at the hub.
-            let counted = rows.iter().filter_map(|row| {
-                let sku = row["sku"].as_str().unwrap().to_owned();
-                Some((sku, row["on_hand"].as_i64()?))
-            });
-            let at_edge: BTreeMap<String, i64> = counted.collect();
-            let held: Vec<(String, i64)> = sqlx::query_as(
-                "select sku, on_hand from stock where site_id = $1 and on_hand is not null",
-            )
-            .bind(&site.id)
-            .fetch_all(&self.postgres)
-            .await
-            .unwrap();
-            assert_eq!(held.into_iter().collect::<BTreeMap<_, _>>(), at_edge);
-        }
+        let broken = account::stock(&self.world, &self.tokens, &self.postgres).await;
+        assert_eq!(broken.unwrap(), [""; 0]);
     }
 
     /// The hub computes every chain again from what it stored.
