@@ -13,6 +13,7 @@ use uuid::Uuid;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::ids::SiteId;
+use crate::jws;
 use crate::state::text_enum;
 
 text_enum!(
@@ -163,6 +164,7 @@ impl PublicKey {
 pub struct Signer {
     issuer: String,
     key: EncodingKey,
+    pair: Ed25519KeyPair,
     public: PublicKey,
 }
 
@@ -184,12 +186,18 @@ impl Signer {
             issuer: issuer.into(),
             key: EncodingKey::from_ed_der(pkcs8),
             public: PublicKey::from_bytes(pair.public_key().as_ref()),
+            pair,
         })
     }
 
     /// The key by which its tokens are verified.
     pub fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// A payload as a signed document of the type `typ`, which no token is.
+    pub fn document(&self, typ: &str, payload: &[u8]) -> String {
+        jws::sign(&self.pair, &self.public, typ, payload)
     }
 
     /// A token for `subject` at `audience`, good for `life` from `now` on.

@@ -21,6 +21,7 @@ pub mod enrol;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod jws;
 pub mod local_time;
 pub mod menu;
 pub mod model;

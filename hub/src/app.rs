@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use sunakku_common::nats::Keys;
 use sunakku_common::telemetry;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use crate::downline::Downline;
 use crate::health::Health;
 use crate::identity::Identity;
 use crate::intake::Intake;
+use crate::live::Live;
 use crate::sites::renewal::Renewals;
 use crate::upkeep::Upkeep;
 use crate::{Config, api, broker, database, metrics};
@@ -32,6 +33,8 @@ use crate::{Config, api, broker, database, metrics};
 const INTAKE_CONNECTIONS: u32 = 3;
 /// One listens, four work, one tells who is let in.
 const DOWNLINE_CONNECTIONS: u32 = 6;
+/// Viewers of the live page that one replica tells of changes.
+const MAX_VIEWERS: usize = 500;
 /// The transaction of a group may take as long as so many statements.
 const COMMIT_STATEMENTS: u32 = 2;
 /// How long closing the connections may take.
@@ -52,6 +55,7 @@ pub struct App {
     account_due: Arc<Notify>,
     health: Health,
     identity: Arc<Identity>,
+    live: Live,
     router: Router,
 }
 
@@ -82,7 +86,10 @@ impl App {
             keys: keys.clone(),
             credential_seconds: config.nats.credential_seconds,
         };
+        let live = Live::new(api_pool.clone(), health.clone());
         let hub = api::Hub {
+            live: live.clone(),
+            viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
             pool: api_pool.clone(),
             identity: Arc::clone(&identity),
             browsers: config.browsers.clone(),
@@ -105,6 +112,7 @@ impl App {
             account_due,
             health,
             identity,
+            live,
             router,
         })
     }
@@ -153,6 +161,7 @@ impl App {
         tasks.upkeep.handle.abort();
         tasks.keys.handle.abort();
         tasks.directory.handle.abort();
+        tasks.live.handle.abort();
         tasks.recorder.handle.abort();
         // A goodbye to the server; one that hangs is not waited for.
         let _ = timeout(GOODBYE_LIMIT, join_all(pools.iter().map(PgPool::close))).await;
@@ -212,6 +221,7 @@ impl App {
                 directory_up.postgres_up().await;
                 directory.keep_directory().await
             }),
+            live: Task::spawn("live", self.live.run()),
             recorder: Task::spawn("metrics", async move {
                 telemetry::upkeep(telemetry::metrics()?, watch).await;
                 Ok(())
@@ -228,6 +238,7 @@ struct Tasks {
     upkeep: Task,
     keys: Task,
     directory: Task,
+    live: Task,
     recorder: Task,
 }
 
@@ -241,6 +252,7 @@ impl Tasks {
             failure = self.upkeep.failure() => failure,
             failure = self.keys.failure() => failure,
             failure = self.directory.failure() => failure,
+            failure = self.live.failure() => failure,
             failure = self.recorder.failure() => failure,
         }
     }

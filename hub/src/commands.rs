@@ -12,6 +12,7 @@ use sunakku_common::{password, service};
 use crate::identity::Identity;
 use crate::menus::command::MenuCommand;
 use crate::sites::{self, About};
+use crate::statements::StatementCommand;
 use crate::{App, Config, app, database, doctor, intake, ledger};
 
 /// The keys that sign tokens.
@@ -52,6 +53,9 @@ pub enum Command {
     /// The proof that nothing was lost or changed.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Daily statements of the sites.
+    #[command(subcommand)]
+    Statement(StatementCommand),
     /// What the analytics are made of.
     #[command(subcommand)]
     Figures(FiguresCommand),
@@ -153,6 +157,7 @@ pub fn run(command: Command, config: Config) -> Result<()> {
             Command::Ledger(LedgerCommand::Verify { site }) => verify(&config, site).await,
             Command::Figures(FiguresCommand::Rebuild { site }) => rebuild(&config, site).await,
             Command::Doctor { json } => examine(&config, json).await,
+            Command::Statement(command) => verify_statement(&command),
             Command::HashPassword => hash_password(),
         }
     })
@@ -170,6 +175,14 @@ pub fn hash_password() -> Result<()> {
         bail!("no password came on standard input");
     }
     say(&password::hash(password)?)
+}
+
+/// Checks a statement in a file. Needs no settings.
+///
+/// # Errors
+/// When it cannot be believed.
+pub fn verify_statement(command: &StatementCommand) -> Result<()> {
+    say(&command.run()?)
 }
 
 async fn serve(config: Config) -> Result<()> {

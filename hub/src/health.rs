@@ -97,6 +97,13 @@ impl Health {
         self.0.send_modify(|parts| parts.draining = true);
     }
 
+    /// Waits until the process is ending.
+    pub async fn draining(&self) {
+        let mut parts = self.0.subscribe();
+        // The sender lives as long as `self`.
+        let _ = parts.wait_for(|parts| parts.draining).await;
+    }
+
     /// Waits until the database can be used.
     pub async fn postgres_up(&self) {
         let mut parts = self.0.subscribe();

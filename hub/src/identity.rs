@@ -93,6 +93,11 @@ impl Identity {
         self.ring.load().signer.public().clone()
     }
 
+    /// A payload as a signed document of the type `typ`, by the key that signs now.
+    pub(crate) fn document(&self, typ: &str, payload: &[u8]) -> String {
+        self.ring.load().signer.document(typ, payload)
+    }
+
     /// Every key by which tokens are believed.
     pub fn public_keys(&self) -> Vec<PublicKey> {
         self.ring.load().public.clone()

@@ -12,7 +12,8 @@
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
 //! - [`menus`] keeps drafts, versions and what each site is to run.
 //! - `analytics` answers what was sold, how fast and what was not there.
-//! - [`ledger`] proves that what is stored is what the sites sent.
+//! - `live` tells pages how all sites are, as it changes.
+//! - [`ledger`] proves that what is stored is what the sites sent, [`statements`] says what that was.
 
 mod analytics;
 pub mod api;
@@ -30,11 +31,13 @@ pub mod health;
 pub mod identity;
 pub mod intake;
 pub mod ledger;
+mod live;
 pub mod menus;
 pub mod metrics;
 pub(crate) mod people;
 pub(crate) mod sessions;
 pub mod sites;
+pub mod statements;
 mod ui;
 pub mod upkeep;
 

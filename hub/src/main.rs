@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     };
     let done = match (arguments.command, load) {
         (Command::HashPassword, _) => commands::hash_password(),
+        (Command::Statement(command), _) => commands::verify_statement(&command),
         (command, load) => match load() {
             Ok(config) => commands::run(command, config),
             Err(error) => return fail(&error, UNUSABLE),

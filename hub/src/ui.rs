@@ -43,8 +43,16 @@ view!(
     menu, "/menu"
 );
 view!(
+    /// What sold, how fast it was made, what was not there, what to expect.
+    analytics, "/analytics"
+);
+view!(
     /// Sites and the boxes that speak for them.
     sites, "/sites"
+);
+view!(
+    /// People: who there is, and what each may do.
+    people, "/people"
 );
 view!(
     /// Who changed what.

@@ -5,6 +5,7 @@
 
 pub mod demo;
 pub mod drill;
+pub mod fill;
 pub mod harness;
 pub mod replay;
 pub mod world;

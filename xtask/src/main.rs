@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{demo, drill};
+use xtask::{demo, drill, fill};
 
 /// Development commands of Sunakku.
 #[derive(Parser)]
@@ -17,6 +17,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Options),
     Drill(drill::Options),
+    Fill(fill::Options),
     Skew(drill::skew::Options),
 }
 
@@ -27,6 +28,7 @@ async fn main() -> ExitCode {
     let (name, ran) = match Arguments::parse().command {
         Command::Demo(options) => ("demo", demo::run(options).await),
         Command::Drill(options) => ("drill", drill::run(options).await),
+        Command::Fill(options) => ("xtask fill", fill::run(options).await),
         Command::Skew(options) => ("xtask skew", drill::skew::run(options).await),
     };
     match ran {

@@ -13,6 +13,12 @@ export class Lost extends Error {}
 /** `device` names the screen itself, in what is done at it. @type {{screen: string, device: string, language: string}} */
 export const caller = { screen: '', device: '', language: 'en' };
 
+/** What every call says of who calls. @returns {Record<string, string>} */
+function own() {
+  const screen = { 'x-sunakku-screen': caller.screen, 'accept-language': caller.language };
+  return caller.device ? { ...screen, 'x-device': caller.device } : screen;
+}
+
 /**
  * @param {string} method
  * @param {string} path
@@ -22,8 +28,7 @@ export const caller = { screen: '', device: '', language: 'en' };
  */
 export async function call(method, path, { body, key, etag, match, type } = {}) {
   /** @type {Record<string, string>} */
-  const headers = { 'x-sunakku-screen': caller.screen, 'accept-language': caller.language };
-  if (caller.device) headers['x-device'] = caller.device;
+  const headers = { ...own(), accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = type ?? 'application/json';
   if (key) headers['idempotency-key'] = key;
   if (etag) headers['if-none-match'] = etag;
@@ -41,6 +46,19 @@ export async function call(method, path, { body, key, etag, match, type } = {}) 
     throw new Lost(String(error));
   }
   return { status: response.status, body: parsed, headers: response.headers };
+}
+
+/**
+ * A file that the API makes, with the name that it gives it. A link could not say which screen asks.
+ * @param {string} path
+ * @param {string} [accept] media type
+ * @returns {Promise<{name: string, text: string}>}
+ */
+export async function download(path, accept) {
+  const response = await fetch(path, { headers: accept ? { ...own(), accept } : own(), cache: 'no-store', credentials: 'same-origin', redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!response.ok) throw new Lost(`${path}: ${response.status}`);
+  const name = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1];
+  return { name: name ?? 'sunakku.csv', text: await response.text() };
 }
 
 /**

@@ -13,9 +13,9 @@ const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 3_000;
 
 /**
- * @param {{topics: string, onFrame: (frame: Frame) => void, onSignedOut?: () => void}} options
+ * @param {{topics: string, site?: string, onFrame: (frame: Frame) => void, onSignedOut?: () => void}} options `site` for one of the hub's alone
  */
-export function follow({ topics, onFrame, onSignedOut }) {
+export function follow({ topics, site = '', onFrame, onSignedOut }) {
   /** Since when what the page shows is not up to date (milliseconds since 1970); null while it is. */
   const staleSince = signal(/** @type {number | null} */ (null));
   /** Whether anything was heard yet: before that, "nothing there" would be a guess. */
@@ -28,11 +28,13 @@ export function follow({ topics, onFrame, onSignedOut }) {
   let retry = RETRY_MIN_MS;
   /** Nobody is signed in: it waits to be woken. */
   let asleep = false;
+  /** Nobody looks any more. */
+  let over = false;
 
   function connect() {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     const from = place ? `&from=${place.seq}&epoch=${place.epoch}` : '';
-    const opened = new WebSocket(`${scheme}://${location.host}/v1/live?topics=${topics}${from}`,
+    const opened = new WebSocket(`${scheme}://${location.host}/v1/live?topics=${topics}${site && `&site=${encodeURIComponent(site)}`}${from}`,
       ['sunakku.v1', `screen.${caller.screen}`]);
     socket = opened;
     heard = performance.now();
@@ -58,6 +60,7 @@ export function follow({ topics, onFrame, onSignedOut }) {
   }
 
   function lose() {
+    if (over) return;
     const lost = socket;
     socket = null;
     lost?.close();
@@ -75,14 +78,14 @@ export function follow({ topics, onFrame, onSignedOut }) {
         return;
       }
       await reloadIfNew();
-      connect();
+      if (!over) connect();
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
       lose();
     }
   }
 
-  setInterval(() => {
+  const watch = setInterval(() => {
     if (performance.now() - heard < STALE_MS) return;
     staleSince.value ??= Date.now();
     if (socket) lose();
@@ -95,7 +98,15 @@ export function follow({ topics, onFrame, onSignedOut }) {
     asleep = false;
     connect();
   }
-  return { known, staleSince, wake };
+  /** Ends it for good. */
+  function stop() {
+    over = true;
+    clearInterval(watch);
+    const last = socket;
+    socket = null;
+    last?.close();
+  }
+  return { known, staleSince, wake, stop };
 }
 
 /** By how much the server's clock is ahead of this machine's, milliseconds. */

@@ -5,3 +5,6 @@ import './phone.test.mjs';
 import './staff.test.mjs';
 import './ops.test.mjs';
 import './hub.test.mjs';
+import './hub-analytics.test.mjs';
+import './hub-live.test.mjs';
+import './hub-people.test.mjs';

@@ -8,10 +8,12 @@ mod commands;
 pub(crate) mod error;
 mod health;
 mod ledger;
+mod live;
 pub(crate) mod menus;
 mod orders;
 mod session;
 mod sites;
+mod statements;
 mod users;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use sunakku_common::ids::OrderId;
 use sunakku_common::nats::Keys;
 use sunakku_common::problem::Problem;
 use sunakku_common::{http, openapi};
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -44,6 +47,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::config;
 use crate::health::Health;
 use crate::identity::Identity;
+use crate::live::Live;
 use crate::sites::Limiter;
 use crate::ui;
 
@@ -62,6 +66,10 @@ pub struct Hub {
     pub nats: config::Nats,
     /// Bounds tries to enrol.
     pub enrolments: Arc<Limiter>,
+    /// All sites as they are now.
+    pub(crate) live: Live,
+    /// How many may follow that at once.
+    pub(crate) viewers: Arc<Semaphore>,
     /// What is there and what is not.
     pub health: Health,
     /// The process's metrics.
@@ -117,7 +125,9 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(ui::live))
         .routes(routes!(ui::orders))
         .routes(routes!(ui::menu))
+        .routes(routes!(ui::analytics))
         .routes(routes!(ui::sites))
+        .routes(routes!(ui::people))
         .routes(routes!(ui::audit))
         .routes(routes!(ui::proof))
         // Boxes with a token.
@@ -132,7 +142,11 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(orders::list))
         .routes(routes!(orders::get))
         .routes(routes!(orders::timeline::list))
+        .routes(routes!(live::overview))
+        .routes(routes!(live::follow))
         .routes(routes!(ledger::list))
+        .routes(routes!(statements::get))
+        .routes(routes!(statements::keys))
         .routes(routes!(analytics::sales::list))
         .routes(routes!(analytics::heatmap::list))
         .routes(routes!(analytics::items::list))

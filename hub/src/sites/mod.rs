@@ -20,6 +20,8 @@ use crate::audit::Entry;
 use crate::change::{Author, Begun, Change};
 pub use limiter::Limiter;
 
+/// A site that was not heard for as long counts as silent; it beats every few seconds.
+pub(crate) const SILENT_AFTER_SECONDS: f64 = 30.0;
 /// Characters of a name or region at most.
 const MAX_NAME: usize = 100;
 

@@ -33,6 +33,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/menu", "*"),
     ("get", "/orders", "*"),
     ("get", "/proof", "*"),
+    ("get", "/analytics", "*"),
+    ("get", "/people", "*"),
     ("get", "/sites", "*"),
     ("get", "/.well-known/jwks.json", "*"),
     ("get", "/livez", "*"),
@@ -52,6 +54,10 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("get", "/v1/analytics/sold-out", "urm"),
     ("get", "/v1/analytics/stock", "urm"),
     ("get", "/v1/ledger", "urm"),
+    ("get", "/v1/overview", "urm"),
+    ("get", "/v1/live", "urm"),
+    ("get", "/v1/sites/{id}/statements/{day}", "urm"),
+    ("get", "/v1/statements/keys", "*"),
     ("get", "/v1/menus", "urm"),
     ("post", "/v1/menus", ""),
     ("get", "/v1/menus/{menu}", "urm"),
@@ -298,6 +304,17 @@ async fn what_belongs_to_other_sites_does_not_exist_for_whoever_is_bound_to_some
         ensure!(found == sites.iter().copied().collect(), "{figures}");
         let orders_of_them = figures["totals"]["orders"] == sites.len();
         ensure!(orders_of_them, "one order at each: {figures}");
+        let overview = hub.send(Method::GET, "/v1/overview", Some(who), None, 200);
+        let overview = overview.await?;
+        let rows = overview["sites"].as_array().into_iter().flatten();
+        let found: BTreeSet<_> = rows.filter_map(|row| row["site"].as_str()).collect();
+        ensure!(found == sites.iter().copied().collect(), "{overview}");
+        let path = "/v1/sites/s3/statements/2026-01-05";
+        let got = status(&hub, "get", path, Some(who), None).await?;
+        ensure!(
+            got == if sites.contains(&"s3") { 200 } else { 404 },
+            "{path}: {got}"
+        );
         for (name, order) in ["s1", "s2", "s3"].into_iter().zip(&orders) {
             let own = sites.contains(&name);
             for path in [

@@ -112,6 +112,9 @@ async fn orders_are_found_by_each_filter() -> Result<()> {
         ("q=13", 2),
         ("q=日fri", 2),
         ("q=%25", 0),
+        ("amount=2100", 2),
+        ("amount=250&site=s1", 12),
+        ("amount=2101", 0),
         ("from=2020-01-01T00:00:00Z", 26),
         ("from=2120-01-01T00:00:00Z", 0),
         ("to=2020-01-01T00:00:00Z", 0),
@@ -127,6 +130,7 @@ async fn orders_are_found_by_each_filter() -> Result<()> {
     for bad in [
         "state=eaten",
         "number=x",
+        "amount=2.50",
         "from=today",
         "after=x",
         "colour=red",

@@ -3,12 +3,14 @@ import { begin, session, signOut } from '../shared/sign-in.js';
 import { kept } from '../shared/store.js';
 import { effect, html, Icon, Logo, render, useEffect } from '../shared/ui.js';
 import { language, learn, speak, t } from '../shared/words.js';
+import { Analytics } from './analytics.js';
 import { Audit } from './audit.js';
 import { Live } from './live.js';
 import { Login } from './login.js';
 import { Menu } from './menu.js';
 import { Orders } from './orders.js';
 import { open, siteState } from './parts.js';
+import { People } from './people.js';
 import { Proof } from './proof.js';
 import { Sites } from './sites.js';
 import { address, dialog, filter, followAddress, go, loadSites, now, place, scope, sites, theme, toast, useData, VIEWS } from './state.js';
@@ -21,11 +23,11 @@ learn({ en, ja });
 const SITES_EVERY_MS = 5_000;
 const TOAST_MS = 5_000;
 /** Keys after `g`. @type {Record<string, string>} */
-const GO = { l: 'live', o: 'orders', m: 'menu', s: 'sites', u: 'audit', p: 'proof' };
+const GO = { l: 'live', o: 'orders', m: 'menu', a: 'analytics', s: 'sites', e: 'people', u: 'audit', p: 'proof' };
 /** Places of a phone's bar; the rest is behind "More". */
-const BAR = ['live', 'orders', 'menu', 'sites'];
+const BAR = ['live', 'orders', 'analytics', 'sites'];
 /** @type {Record<string, () => any>} */
-const PAGES = { live: Live, orders: Orders, menu: Menu, sites: Sites, audit: Audit, proof: Proof };
+const PAGES = { live: Live, orders: Orders, menu: Menu, analytics: Analytics, sites: Sites, people: People, audit: Audit, proof: Proof };
 
 const tongue = kept('hub.language', navigator.language.startsWith('ja') ? 'ja' : 'en', (tag) => tag === 'en' || tag === 'ja');
 
@@ -138,6 +140,9 @@ effect(() => {
 });
 setInterval(() => { now.value = Date.now(); }, 1_000);
 addEventListener('keydown', onKey);
+// Paper is white.
+addEventListener('beforeprint', () => { document.documentElement.dataset.theme = 'light'; });
+addEventListener('afterprint', () => { document.documentElement.dataset.theme = theme.value; });
 followAddress();
 render(html`<${Page} />`, document.body);
 begin({ screen: 'dashboard', roles: ['admin', 'region-manager', 'manager', 'auditor'] });

@@ -4,7 +4,7 @@ import { plate, Picture } from '../shared/pictures.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { language, t } from '../shared/words.js';
 import { ask, Empty, Pill, saveCsv, Skeleton, Trouble, when } from './parts.js';
-import { change, filter, now, place, siteName, toast, useData, zoneOf } from './state.js';
+import { change, filter, now, place, siteName, siteOf, sites, toast, useData, zoneOf } from './state.js';
 import { Timeline } from './timeline.js';
 
 const EVERY_MS = 4_000;
@@ -27,9 +27,16 @@ function State({ order }) {
   return html`<${Pill} kind=${kind} icon=${icon}>${t(`st.${order.state}`)}<//>`;
 }
 
+/** What a person typed as an amount, in minor units of the currency of the sites. @param {string} text @param {string | undefined} site */
+function minorOf(text, site) {
+  const currency = (siteOf(site ?? '') ?? sites.value[0])?.currency ?? 'EUR';
+  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  return Math.round(Number(text.replace(',', '.')) * 10 ** digits) || 0;
+}
+
 /** The search, as the API wants it. @param {Record<string, string>} query */
-function search({ site, q, state, from, to }) {
-  const wanted = { site, q, state: state === 'late' ? '' : state, from: from && new Date(from).toISOString(), to: to && new Date(to).toISOString(), limit: '50' };
+function search({ site, q, state, from, to, amount }) {
+  const wanted = { site, q, amount: amount && minorOf(amount, site), state: state === 'late' ? '' : state, from: from && new Date(from).toISOString(), to: to && new Date(to).toISOString(), limit: '50' };
   return `/v1/orders?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value).map(([name, value]) => [name, String(value)]))}`;
 }
 
@@ -46,6 +53,7 @@ export function Orders() {
       <button class="btn" onClick=${exportRows}><${Icon} name="download" />${t('csv')}</button></div></header>
     <div class="grid"><${Trouble} ...${found} /><div class="grid with-list"><section class="card" id="orders"><header><h2>${t('orders.newest')}</h2></header>
       <div class="filters"><select class="field" aria-label=${t('state')} value=${query.state ?? ''} onChange=${(/** @type {any} */ event) => filter({ state: event.target.value, order: null })}><option value="">${t('any-state')}</option>${[...Object.keys(STATES), 'late'].map((state) => html`<option key=${state} value=${state}>${t(`st.${state}`)}</option>`)}</select>
+        <label><span class="sr">${t('orders.amount')}</span><input class="field" name="amount" inputmode="decimal" placeholder=${t('orders.amount')} value=${query.amount ?? ''} onChange=${(/** @type {any} */ event) => filter({ amount: event.target.value.trim(), order: null })} /></label>
         <label><span class="sr">${t('from')}</span><input class="field" type="datetime-local" value=${query.from ?? ''} onChange=${(/** @type {any} */ event) => filter({ from: event.target.value, order: null })} /></label></div>
       ${!found.data && !found.error ? html`<${Skeleton} rows=${8} />` : rows.length === 0 ? html`<${Empty} title=${t('orders.none')} say=${t('orders.none.say')} icon="search" />` : html`<ul class="olist">${rows.map((/** @type {any} */ order) => html`<li key=${order.id} class=${order.id === shown ? 'on' : ''}>
         <button data-row class="whole" aria-current=${order.id === shown ? 'true' : undefined} onClick=${() => filter({ order: order.id })}><span class="no">${order.number}</span><span><b>${siteName(order.site)}</b><small>${t('items.n', { n: order.lines.reduce((/** @type {number} */ sum, /** @type {any} */ line) => sum + line.quantity, 0) })}${order.service ? `, ${t(`service.${order.service}`)}` : ''}, ${when(order.placed_at, zoneOf(order.site))}</small></span>

@@ -4,6 +4,7 @@ import { html, Icon } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 import { ago, Pill, saveCsv, Site, Skeleton, Trouble, when } from './parts.js';
 import { filter, place, scope, siteOf, useData } from './state.js';
+import { Statements } from './statements.js';
 
 const EVERY_MS = 3_000;
 
@@ -46,5 +47,6 @@ export function Proof() {
           const number = (/** @type {number} */ n) => html`<span class=${n ? '' : 'muted'}>${count(n)}</span>`;
           return html`<tr key=${`${row.site}-${row.epoch}`} data-site=${row.site} class=${kind === 'ok' ? '' : 'att'}><td><${Site} id=${row.site} small=${past ? `${row.epoch.slice(0, 8)}${row.current ? '' : `, ${t('proof.past')}`}` : undefined} /></td><td class="n">${count(row.head)}</td><td class="n">${count(row.cursor)}</td><td class="n">${number(Math.max(0, row.head - row.cursor))}</td><td class="n">${number(row.gaps)}</td><td class="n">${number(row.duplicates)}</td><td class="n">${number(row.parked)}</td>
             <td><${Bar} row=${row} /></td><td class="mono" title=${`${t('proof.edge')} ${row.chain_edge}\n${t('hub')} ${row.chain_hub}`}>${short(row.chain_edge)} ${row.chain_equal ? '=' : '≠'} ${short(row.chain_hub)}</td><td><${Pill} kind=${kind} icon=${icon}>${t(`verdict.${word}`)}<//></td><td class="muted num">${row.current ? ago(row.last_seen) : when(row.last_seen, siteOf(row.site)?.time_zone ?? 'UTC')}</td></tr>`;
-        })}</tbody></table>`}<p class="foot">${t('proof.foot')}</p></section></div>`;
+        })}</tbody></table>`}<p class="foot">${t('proof.foot')}</p></section>
+    <${Statements} /></div>`;
 }

@@ -28,10 +28,10 @@ export function SiteForm({ site, close, done }) {
   const zone = site?.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   return html`<form onSubmit=${submit}><h2 tabindex="-1">${t(site ? 'sites.edit' : 'sites.add')}</h2>
     ${!site && html`<label>${t('code')}<input class="field" name="id" required pattern="[a-z0-9\\-]{1,40}" placeholder="north-campus" autocomplete="off" spellcheck=${false} /><small>${t('code.say')}</small></label>`}
-    <label>${t('name')}<input class="field" name="name" required maxlength="200" value=${site?.name ?? ''} autocomplete="off" /></label>
-    <div class="two"><label>${t('region')}<input class="field" name="region" maxlength="64" value=${site?.region ?? ''} autocomplete="off" /></label>
-      <label>${t('currency')}<input class="field" name="currency" required pattern="[A-Z]{3}" value=${site?.currency ?? 'EUR'} autocomplete="off" /></label></div>
-    <label>${t('time-zone')}<input class="field" name="time_zone" required list="zones" value=${zone} autocomplete="off" /><datalist id="zones">${ZONES.map((name) => html`<option key=${name} value=${name} />`)}</datalist></label>
+    <label>${t('name')}<input class="field" name="name" required maxlength="200" defaultValue=${site?.name ?? ''} autocomplete="off" /></label>
+    <div class="two"><label>${t('region')}<input class="field" name="region" maxlength="64" defaultValue=${site?.region ?? ''} autocomplete="off" /></label>
+      <label>${t('currency')}<input class="field" name="currency" required pattern="[A-Z]{3}" defaultValue=${site?.currency ?? 'EUR'} autocomplete="off" /></label></div>
+    <label>${t('time-zone')}<input class="field" name="time_zone" required list="zones" defaultValue=${zone} autocomplete="off" /><datalist id="zones">${ZONES.map((name) => html`<option key=${name} value=${name} />`)}</datalist></label>
     <div class="row end"><button class="btn" type="button" onClick=${close}>${t('cancel')}</button><button class="btn primary" disabled=${working} aria-busy=${working}>${t(site ? 'save' : 'sites.add')}</button></div></form>`;
 }
 

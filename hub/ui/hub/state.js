@@ -7,8 +7,8 @@ import { t } from '../shared/words.js';
 
 /** Each view with its icon, in the order of the side. @type {Record<string, string>} */
 export const VIEWS = {
-  live: 'activity', orders: 'receipt-text', menu: 'utensils',
-  sites: 'store', audit: 'history', proof: 'shield-check',
+  live: 'activity', orders: 'receipt-text', menu: 'utensils', analytics: 'chart-column',
+  sites: 'store', people: 'users', audit: 'history', proof: 'shield-check',
 };
 
 /** The address: a view, and its filters. @type {{value: {view: string, query: Record<string, string>}}} */

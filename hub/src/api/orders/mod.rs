@@ -117,6 +117,8 @@ pub(super) struct Filter {
     state: Option<OrderState>,
     /// With a line of this item.
     item: Option<String>,
+    /// Whose total is this, minor units.
+    amount: Option<i64>,
     /// Whose number, id or key is this, or one of whose lines has it in its item's code or name
     /// or in its note.
     q: Option<String>,

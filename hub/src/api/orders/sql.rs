@@ -70,6 +70,7 @@ pub(super) async fn search(
                                      where position($7 in lower(n.value)) > 0))))
            and ($8::timestamptz is null or (o.placed_at, o.order_id, o.site_id) < ($8, $9, $10))
            and ($12::text[] is null or o.site_id = any($12))
+           and ($13::bigint is null or o.total = $13)
          order by o.placed_at desc, o.order_id desc, o.site_id desc
          limit $11",
     )
@@ -85,6 +86,7 @@ pub(super) async fn search(
     .bind(after.as_ref().map(|place| place.site.as_str()))
     .bind(limit as i64 + 1)
     .bind(scope.sites())
+    .bind(filter.amount)
     // Planned anew each time: which index is best depends on the filters that are given.
     .persistent(false)
     .fetch_all(pool)

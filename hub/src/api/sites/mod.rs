@@ -15,9 +15,7 @@ use sunakku_common::problem::Problem;
 use super::Hub;
 use super::access::Scope;
 use super::error::{Answer, OrProblem as _};
-
-/// A site that was not heard for as long counts as silent; it beats every few seconds.
-const SILENT_AFTER_SECONDS: f64 = 30.0;
+use crate::sites::SILENT_AFTER_SECONDS;
 
 /// A site.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
