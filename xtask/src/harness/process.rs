@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::home::Home;
 use super::tree;
-pub use super::tree::is_alive;
+pub use super::tree::{descendants, is_alive};
 
 /// Notes its own process id for the guard *before* it becomes the program, so that there is no
 /// moment in which a program runs and nobody would clean it up. Fails once the guard has acted.

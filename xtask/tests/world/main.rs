@@ -17,6 +17,7 @@ mod kills;
 mod lies;
 mod line;
 mod load;
+mod load_tool;
 mod menu_times;
 mod observed;
 mod operated;
