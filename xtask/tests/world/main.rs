@@ -24,6 +24,7 @@ mod operated;
 mod proof;
 mod relapse;
 mod scene;
+mod secrets;
 mod separation;
 mod service;
 mod set_back;
