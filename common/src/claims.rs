@@ -2,6 +2,7 @@
 //! Only the holder of a private key mints; everyone else verifies with the public one.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -233,7 +234,14 @@ pub struct Verifier {
     audience: String,
     /// By `kid`: the key, and the only issuer that may use it.
     keys: HashMap<String, (DecodingKey, String)>,
+    /// What tokens say whose signature was found good, by their digest: a signature takes longer to
+    /// verify than most requests take otherwise, and the same few tokens come again and again. Whose
+    /// keys are believed never changes in one verifier, so a good signature stays good.
+    seen: Mutex<HashMap<Print, Claims>>,
 }
+
+/// SHA-256 of a token.
+type Print = [u8; 32];
 
 /// What a token says that it is (RFC 8725, 3.11): no other kind of JWT passes for one.
 const TOKEN_TYPE: &str = "at+jwt";
@@ -241,6 +249,8 @@ const TOKEN_TYPE: &str = "at+jwt";
 const MAX_TOKEN_BYTES: usize = 4_096;
 /// How far two clocks may differ, seconds.
 const LEEWAY_SECONDS: u64 = 30;
+/// Tokens that are kept in mind; when there are more it begins anew.
+const MAX_SEEN: usize = 4_096;
 
 impl Verifier {
     /// Believes the tokens that `keys` signed, each for the issuer named with it.
@@ -256,6 +266,7 @@ impl Verifier {
         Ok(Self {
             audience: audience.into(),
             keys: decoded.collect::<Result<_, _>>()?,
+            seen: Mutex::default(),
         })
     }
 
@@ -264,6 +275,7 @@ impl Verifier {
         Self {
             audience: audience.into(),
             keys: HashMap::new(),
+            seen: Mutex::default(),
         }
     }
 
@@ -277,6 +289,36 @@ impl Verifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Distrust::Invalid);
         }
+        let digest: Print = Sha256::digest(token).into();
+        if let Some(known) = self.known(&digest, Utc::now().timestamp()) {
+            return known;
+        }
+        let claims = self.verify_anew(token)?;
+        let mut seen = self.lock();
+        if MAX_SEEN <= seen.len() {
+            seen.clear();
+        }
+        seen.insert(digest, claims.clone());
+        Ok(claims)
+    }
+
+    /// What a token says that was found good before; its end is looked at each time.
+    fn known(&self, digest: &Print, now: i64) -> Option<Result<Claims, Distrust>> {
+        let claims = self.lock().get(digest)?.clone();
+        let is_over = claims.exp < now - LEEWAY_SECONDS as i64;
+        Some(if is_over {
+            Err(Distrust::Expired)
+        } else {
+            Ok(claims)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Print, Claims>> {
+        // A panic while holding it leaves the map whole.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn verify_anew(&self, token: &str) -> Result<Claims, Distrust> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Distrust::Invalid)?;
         // Whoever marks a member as critical wants it understood, and none is here (RFC 7515).
         if header.typ.as_deref() != Some(TOKEN_TYPE) || header.crit.is_some() {
@@ -336,6 +378,42 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_was_believed_before_ends_all_the_same() {
+        let me = signer("me");
+        let verifier = verifier(&me);
+        let token = mint(&me, "a", 60);
+        let digest: Print = Sha256::digest(&token).into();
+        assert_eq!(verifier.known(&digest, 0), None);
+        let claims = verifier.verify(&token).expect("believed");
+        let last = claims.exp + LEEWAY_SECONDS as i64;
+        assert_eq!(verifier.known(&digest, last), Some(Ok(claims.clone())));
+        assert_eq!(
+            verifier.known(&digest, last + 1),
+            Some(Err(Distrust::Expired))
+        );
+        assert_eq!(verifier.verify(&token), Ok(claims));
+        // The same claims under another signature are another token.
+        let forged = format!("{}x", &token[..token.len() - 1]);
+        assert_eq!(verifier.verify(&forged), Err(Distrust::Invalid));
+    }
+
+    #[test]
+    fn only_so_many_tokens_are_kept_in_mind_and_none_that_is_not_believed() {
+        let me = signer("me");
+        let verifier = verifier(&me);
+        assert!(verifier.verify(&mint(&me, "b", 60)).is_err());
+        assert_eq!(verifier.lock().len(), 0);
+        let claims = verifier.verify_anew(&mint(&me, "a", 60)).expect("believed");
+        for n in 0..MAX_SEEN as u64 {
+            let mut digest = Print::default();
+            digest[..8].copy_from_slice(&n.to_le_bytes());
+            verifier.lock().insert(digest, claims.clone());
+        }
+        assert!(verifier.verify(&mint(&me, "a", 60)).is_ok());
+        assert_eq!(verifier.lock().len(), 1);
+    }
+
+    #[test]
     fn a_foreign_key_issuer_or_algorithm_is_not_believed() {
         let (me, other) = (signer("me"), signer("me"));
         assert_eq!(
@@ -371,6 +449,34 @@ mod tests {
         }
         for junk in ["", ".", "..", "a.b.c", &"x".repeat(10_000)] {
             assert_eq!(verifier(&me).verify(junk), Err(Distrust::Invalid), "{junk}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever comes as a token is refused, and so is a good one of which anything was changed.
+        #[test]
+        fn nothing_passes_for_a_token_but_a_token(
+            text in ".{0,120}",
+            header in "\\PC{0,60}",
+            place in 0_usize..10_000,
+            char in "[A-Za-z0-9_.=-]",
+        ) {
+            let me = signer("me");
+            let (verifier, token) = (verifier(&me), mint(&me, "a", 60));
+            proptest::prop_assert_eq!(verifier.verify(&text), Err(Distrust::Invalid));
+            let place = place % token.len();
+            let mut changed = token.clone();
+            changed.replace_range(place..=place, &char);
+            // The last character of a signature has bits that stand for nothing: only strict readers
+            // refuse them, and ours must.
+            if changed != token {
+                proptest::prop_assert_eq!(verifier.verify(&changed), Err(Distrust::Invalid), "{}", place);
+            }
+            let header = serde_json::json!({"alg": "EdDSA", "typ": TOKEN_TYPE, "kid": header});
+            let header = BASE64_URL_SAFE_NO_PAD.encode(header.to_string());
+            let rest = token.split_once('.').expect("a header").1;
+            let forged = format!("{header}.{rest}");
+            proptest::prop_assert_eq!(verifier.verify(&forged), Err(Distrust::Invalid));
         }
     }
 

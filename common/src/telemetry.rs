@@ -51,6 +51,11 @@ pub fn count_sign_in(method: &'static str, allowed: bool) {
     metrics::counter!(AUTH_ATTEMPTS, "method" => method, "result" => result).increment(1);
 }
 
+/// Counts a try to sign in that nobody could judge, because who would have to was away.
+pub fn count_failed_sign_in(method: &'static str) {
+    metrics::counter!(AUTH_ATTEMPTS, "method" => method, "result" => "error").increment(1);
+}
+
 /// Notes how long a server took to answer.
 pub fn note_answer(dependency: &'static str, operation: &'static str, took: Duration) {
     let labels = [("dependency", dependency), ("operation", operation)];

@@ -1,5 +1,7 @@
 //! The hub's settings; `config.default.toml` describes each for the operator.
 
+pub(crate) mod ldap;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use sunakku_common::claims::Role;
 use sunakku_common::config::{LogFormat, Secret, User};
 use sunakku_common::telemetry::spans::Otlp;
 use sunakku_common::telemetry::watch::Watch;
+
+pub use self::ldap::{GroupRole, Ldap};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -33,6 +37,8 @@ pub struct Config {
     pub intake: Intake,
     /// Tokens.
     pub identity: Identity,
+    /// The directory.
+    pub ldap: Ldap,
     /// The dashboard's sign-ins.
     pub browsers: Browsers,
     /// Logs.
@@ -223,6 +229,7 @@ impl Config {
                 user.name
             );
         }
+        self.ldap.validate()?;
         let of = &self.identity;
         ensure!(
             of.idle_seconds > 0 && of.max_session_seconds > 0 && of.rotate_days > 0,

@@ -7,5 +7,6 @@ pub mod demo;
 pub mod drill;
 pub mod fill;
 pub mod harness;
+pub mod load;
 pub mod replay;
 pub mod world;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{demo, drill, fill};
+use xtask::{demo, drill, fill, load};
 
 /// Development commands of Sunakku.
 #[derive(Parser)]
@@ -18,6 +18,7 @@ enum Command {
     Demo(demo::Options),
     Drill(drill::Options),
     Fill(fill::Options),
+    Load(load::Options),
     Skew(drill::skew::Options),
 }
 
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
         Command::Demo(options) => ("demo", demo::run(options).await),
         Command::Drill(options) => ("drill", drill::run(options).await),
         Command::Fill(options) => ("xtask fill", fill::run(options).await),
+        Command::Load(options) => ("load", load::run(options).await),
         Command::Skew(options) => ("xtask skew", drill::skew::run(options).await),
     };
     match ran {

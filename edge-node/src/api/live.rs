@@ -17,7 +17,9 @@ use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Query};
 use sunakku_common::ids::Epoch;
 use sunakku_common::problem::Problem;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{Instant, sleep_until};
 
 use super::shared::is_guest;
 use crate::log::{Frame, LiveEvent, OwnOrders, Position, Told, Topic, bare, frame};
@@ -30,6 +32,10 @@ use crate::store::StoreError;
 const BEAT: Duration = Duration::from_secs(2);
 /// How long one message may take to go out; a screen that is slower is dropped and resumes.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// Frames that come so soon after the last ones go out together with those that follow: a screen that
+/// shows one change hears it at once, and a thousand that show hundreds a second cost a tenth of the
+/// writes. Nobody sees the difference.
+const GATHER: Duration = Duration::from_millis(25);
 /// Entries of the log that one step of catching up reads.
 const CATCH_UP: usize = 500;
 
@@ -114,6 +120,8 @@ pub(super) async fn live(
     let presence = presence.map_err(no_place)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
+        // Each read clears a buffer of this size first, and each screen keeps one: 128 KiB by default.
+        .read_buffer_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
         .protocols(["sunakku.v1"])
         .on_upgrade(async move |socket| {
@@ -129,6 +137,7 @@ pub(super) async fn live(
                     epoch: Epoch(uuid::Uuid::nil()),
                     seq: 0,
                 },
+                gathers_until: Instant::now(),
             }
             .serve(wanted)
             .await;
@@ -175,6 +184,27 @@ struct Screen {
     claims: Claims,
     /// Everything up to here was sent.
     told: Position,
+    /// What happens before is told then.
+    gathers_until: Instant,
+}
+
+/// What the live reader tells.
+type Heard = Result<Arc<LiveEvent>, RecvError>;
+
+/// The next event, not before a time.
+async fn next(events: &mut Receiver<Arc<LiveEvent>>, not_before: Instant) -> Heard {
+    sleep_until(not_before).await;
+    events.recv().await
+}
+
+/// The next event, if it has come.
+fn at_hand(events: &mut Receiver<Arc<LiveEvent>>) -> Option<Heard> {
+    match events.try_recv() {
+        Ok(event) => Some(Ok(event)),
+        Err(TryRecvError::Lagged(count)) => Some(Err(RecvError::Lagged(count))),
+        Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+        Err(TryRecvError::Empty) => None,
+    }
 }
 
 /// Why a connection ends.
@@ -246,7 +276,9 @@ impl Screen {
             let stop = self.state.inner.stop.clone();
             tokio::select! {
                 () = stop.cancelled() => return Err(End::Stopping),
-                event = events.recv() => self.tell(event).await?,
+                event = next(&mut events, self.gathers_until) => {
+                    self.tell_all(event, &mut events).await?;
+                }
                 _ = changes.changed() => self.check()?,
                 _ = beat.tick() => {
                     said = 0;
@@ -309,18 +341,35 @@ impl Screen {
                 return self.snapshot().await;
             }
             for entry in entries.iter().take_while(|entry| entry.seq <= position.seq) {
-                self.send_frames(&Told::read(entry).frames).await?;
+                self.feed_frames(&Told::read(entry).frames).await?;
                 self.told.seq = entry.seq;
             }
+            self.flush().await?;
         }
     }
 
-    async fn tell(&mut self, event: Result<Arc<LiveEvent>, RecvError>) -> Result<(), End> {
+    /// Tells an event and all that have come meanwhile, in one write as far as they fit.
+    async fn tell_all(
+        &mut self,
+        event: Heard,
+        events: &mut Receiver<Arc<LiveEvent>>,
+    ) -> Result<(), End> {
+        let mut event = Some(event);
+        while let Some(one) = event {
+            self.tell(one).await?;
+            event = at_hand(events);
+        }
+        self.flush().await?;
+        self.gathers_until = Instant::now() + GATHER;
+        Ok(())
+    }
+
+    async fn tell(&mut self, event: Heard) -> Result<(), End> {
         match event {
             Ok(event) if event.epoch != self.told.epoch => self.snapshot().await,
             Ok(event) if event.seq <= self.told.seq => Ok(()),
             Ok(event) if event.seq == self.told.seq + 1 => {
-                self.send_frames(&event.frames).await?;
+                self.feed_frames(&event.frames).await?;
                 self.told.seq = event.seq;
                 Ok(())
             }
@@ -330,7 +379,8 @@ impl Screen {
         }
     }
 
-    async fn send_frames(&mut self, frames: &[Frame]) -> Result<(), End> {
+    /// Gives frames to the socket, which may keep them until it is flushed.
+    async fn feed_frames(&mut self, frames: &[Frame]) -> Result<(), End> {
         for frame in frames {
             let own = self.own.as_mut();
             let own = own.is_none_or(|own| own.admits(frame));
@@ -345,6 +395,10 @@ impl Screen {
             let feed = tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(text)).await;
             feed.map_err(|_| End::Slow)?.map_err(|_| End::Gone)?;
         }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
         let flush = tokio::time::timeout(SEND_TIMEOUT, self.socket.flush()).await;
         flush.map_err(|_| End::Slow)?.map_err(|_| End::Gone)
     }

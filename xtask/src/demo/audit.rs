@@ -35,6 +35,8 @@ pub struct Summary {
     pub oversold: i64,
     /// Orders whose lines or money differ between guest, edge and hub.
     pub mismatched: usize,
+    /// Figures of items that the dashboard shows otherwise than the raw events have them.
+    pub differing_figures: usize,
     /// Orders of which the guest never had a definite answer.
     pub unanswered: usize,
     /// Lines of the replayed file that cannot be read.
@@ -110,7 +112,8 @@ pub struct Figures {
 impl Summary {
     /// Whether everything holds.
     pub fn holds(&self) -> bool {
-        let faults = self.lost + self.doubled + self.mismatched + self.unanswered;
+        let faults =
+            self.lost + self.doubled + self.mismatched + self.differing_figures + self.unanswered;
         let even = |site: &SiteSummary| {
             site.chain_equal
                 && site.head == site.cursor

@@ -2,6 +2,7 @@
 //! end that nothing was lost, doubled or oversold.
 
 pub mod audit;
+pub mod figures;
 pub mod guests;
 pub(crate) mod head_office;
 pub mod options;
@@ -169,6 +170,9 @@ async fn play(
     report::closing();
     settle(tokens).await;
     let mut summary = audit::audit(world, tokens, &seed.menu, &told.all(), &postgres).await?;
+    for site in &world.sites {
+        summary.differing_figures += figures::different(&tokens.admin, &postgres, &site.id).await?;
+    }
     summary.bad_lines = plan.map_or(0, |plan| plan.bad_lines.len());
     summary.seconds = lasted.as_secs_f64();
     summary.menu_change_ms = menu_change.as_secs_f64() * 1e3;

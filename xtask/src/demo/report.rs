@@ -121,11 +121,12 @@ pub(super) fn summary(summary: &Summary, currency: &Currency) {
         "all", orders.sent, orders.refused, orders.accepted, orders.committed,
     );
     println!(
-        "\nlost {}, doubled {}, oversold {}, mismatched {}, unanswered {}, bad lines {}",
+        "\nlost {}, doubled {}, oversold {}, mismatched {}, differing figures {}, unanswered {}, bad lines {}",
         summary.lost,
         summary.doubled,
         summary.oversold,
         summary.mismatched,
+        summary.differing_figures,
         summary.unanswered,
         summary.bad_lines,
     );

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::home::Home;
 use super::tree;
-pub use super::tree::is_alive;
+pub use super::tree::{descendants, is_alive};
 
 /// Notes its own process id for the guard *before* it becomes the program, so that there is no
 /// moment in which a program runs and nobody would clean it up. Fails once the guard has acted.
@@ -146,6 +146,13 @@ impl Process {
     pub fn cont(&self) -> Result<()> {
         self.0.cont(&mut self.0.lock());
         Ok(())
+    }
+
+    /// SIGHUP: a server reads its configuration and certificates anew.
+    pub fn hang_up(&self) -> Result<()> {
+        let running = self.0.lock().running();
+        let pid = running.with_context(|| format!("{} does not run", self.name()))?;
+        Ok(kill_process(pid, Signal::HUP)?)
     }
 
     /// SIGTERM, and SIGKILL if it has not ended after `grace`. Tells how it ended.

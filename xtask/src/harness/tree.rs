@@ -12,7 +12,7 @@ struct Row {
 }
 
 /// The living descendants of a process, itself left out.
-pub(super) fn descendants(pid: u32) -> Vec<u32> {
+pub fn descendants(pid: u32) -> Vec<u32> {
     let rows = table();
     let mut family = HashSet::from([pid]);
     let mut found = Vec::new();

@@ -116,7 +116,14 @@ async fn file_until<T>(path: &Path, what: &str, wanted: impl Fn(&Value) -> Resul
 
 /// Nothing was lost, doubled or oversold, and every site's books agree.
 fn assert_even(summary: &Value) {
-    for fault in ["lost", "doubled", "oversold", "mismatched", "unanswered"] {
+    for fault in [
+        "lost",
+        "doubled",
+        "oversold",
+        "mismatched",
+        "differing_figures",
+        "unanswered",
+    ] {
         assert_eq!(summary[fault], 0, "{fault}: {summary:#}");
     }
     for site in summary["sites"].as_array().unwrap() {

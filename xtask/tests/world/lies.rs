@@ -2,6 +2,7 @@
 //! and nothing else.
 
 use xtask::demo::audit::Summary;
+use xtask::demo::figures;
 use xtask::demo::guests::{Outcome, Told};
 use xtask::drill::books;
 use xtask::harness::Server as _;
@@ -234,6 +235,7 @@ async fn every_lie_is_told_and_nothing_else() {
     let sell = async |told: &Told| sold_everywhere(told, 2, 30).await;
     scene.under_load(&mut told, sell).await;
     scene.assert_holds(&told).await;
+    lies_of_the_dashboard(&scene).await;
     // The hub would mend its own chain, by asking the site.
     scene.world.hub.process().kill().unwrap();
     run(&scene, BEFORE).await;
@@ -256,6 +258,28 @@ async fn every_lie_is_told_and_nothing_else() {
     lies_of_the_books(&scene).await;
     lies_of_the_store(&scene, &told).await;
     lies_to_the_guest(&scene, &told).await;
+}
+
+/// The dashboard shows a unit that nobody sold.
+async fn lies_of_the_dashboard(scene: &Scene) {
+    let different = async || {
+        figures::different(&scene.tokens.admin, &scene.postgres, "s1")
+            .await
+            .unwrap()
+    };
+    let item: String = sqlx::query_scalar("select min(item) from daily_sales where site_id = 's1'")
+        .fetch_one(&scene.postgres)
+        .await
+        .unwrap();
+    let plus = |units: i64| {
+        format!(
+            "update daily_sales set units = units + {units} where site_id = 's1' and item = '{item}'"
+        )
+    };
+    run(scene, &plus(1)).await;
+    assert_eq!(different().await, 1);
+    run(scene, &plus(-1)).await;
+    assert_eq!(different().await, 0);
 }
 
 /// What the books say of a lie, how it is planted and how it is taken back.

@@ -3,6 +3,7 @@
 
 use tokio::process::Command;
 use xtask::demo::audit::{self, Summary};
+use xtask::demo::figures;
 use xtask::demo::guests::Outcome;
 use xtask::drill::{account, books};
 
@@ -14,6 +15,10 @@ impl Scene {
         self.settled().await;
         let summary = self.audit(told).await;
         assert!(summary.holds(), "{}", shown(&summary));
+        for site in &self.world.sites {
+            let differ = figures::different(&self.tokens.admin, &self.postgres, &site.id).await;
+            assert_eq!(differ.unwrap(), 0, "figures of {}", site.id);
+        }
         self.assert_told_once(told).await;
         self.assert_nobody_else(told).await;
         self.assert_books().await;
