@@ -31,22 +31,6 @@ impl Scene {
         done.unwrap().expect(200).unwrap().body
     }
 
-    /// A second box from a disk of the first site's that was copied: the store, the credentials, all of it.
-    pub(crate) async fn copied_box(&self) -> Site {
-        let copy = Copy::take(self, &self.site(0).redis).await;
-        copy.put_to(&self.world.sandbox.folder("s1-copy").unwrap().join("redis"));
-        for file in ["edge.toml", "enrolled.conf", "site.creds"] {
-            let (from, to) = (
-                self.folder("s1").join(file),
-                self.folder("s1-copy").join(file),
-            );
-            std::fs::copy(from, to).unwrap();
-        }
-        let heard = |sync: &Value| sync["hub"] == "connected" && sync["lag_events"] == 0;
-        self.sync_until(0, "the first box to be heard", heard).await;
-        self.another_box("s1-copy", "s1").await
-    }
-
     /// Another box for a site, from what is in its folder.
     async fn another_box(&self, name: &str, site: &str) -> Site {
         let options = SiteOptions {
@@ -191,7 +175,18 @@ async fn of_two_boxes_with_one_identity_the_second_is_refused_and_an_alarm_rings
     scene.settled().await;
     assert_eq!(scene.shown(0).await["identity_conflict"], Value::Null);
     let epoch = scene.epoch(0).await;
-    let second = scene.copied_box().await;
+    // A disk that was copied: the store, the credentials, all of it.
+    let copy = Copy::take(&scene, &scene.site(0).redis).await;
+    copy.put_to(&scene.world.sandbox.folder("s1-copy").unwrap().join("redis"));
+    for file in ["edge.toml", "enrolled.conf", "site.creds"] {
+        let (from, to) = (
+            scene.folder("s1").join(file),
+            scene.folder("s1-copy").join(file),
+        );
+        std::fs::copy(from, to).unwrap();
+    }
+    scene.settled().await;
+    let second = scene.another_box("s1-copy", "s1").await;
     let manager = second
         .client(sunakku_common::claims::Role::Manager)
         .await
