@@ -1,6 +1,7 @@
-//! Logs and metrics of both binaries.
+//! Logs, metrics and spans of both binaries.
 
 mod process;
+pub mod spans;
 pub mod watch;
 
 use std::sync::OnceLock;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 use sunakku_common::claims::Role;
 use sunakku_common::config::{LogFormat, Secret, User};
+use sunakku_common::telemetry::spans::Otlp;
 use sunakku_common::telemetry::watch::Watch;
 
 pub use self::ldap::{GroupRole, Ldap};
@@ -42,6 +43,8 @@ pub struct Config {
     pub browsers: Browsers,
     /// Logs.
     pub log: Log,
+    /// Spans.
+    pub telemetry: Telemetry,
     /// Files whose age or end is exported.
     pub watch: Watch,
 }
@@ -170,6 +173,14 @@ pub struct Log {
     pub format: LogFormat,
     /// A `tracing` filter.
     pub filter: String,
+}
+
+/// What is told to others about the work.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Where spans go.
+    pub otlp: Otlp,
 }
 
 impl Config {

@@ -28,6 +28,7 @@ mod secrets;
 mod separation;
 mod service;
 mod set_back;
+mod spans;
 mod storm;
 mod travel;
 mod victims;
