@@ -11,6 +11,7 @@ use crate::claims::Role;
 use crate::ids::{CommandId, Epoch, OrderId, TicketId};
 use crate::order::{OrderDetails, OrderLine, Service};
 use crate::state::{OrderState, TicketState, text_enum};
+use crate::trace::Origin;
 
 /// Names of the kinds of events. A reader keeps kinds that it does not know and skips them.
 pub mod kind {
@@ -133,13 +134,13 @@ impl Event {
     }
 
     /// The trace of the request that it came of, if it tells.
-    pub fn trace(&self) -> Option<String> {
+    pub fn origin(&self) -> Option<Origin> {
         #[derive(Deserialize)]
         struct Traced {
             by: By,
         }
         let traced: Traced = serde_json::from_str(self.body.get()).ok()?;
-        traced.by.trace
+        Origin::told(traced.by.trace, traced.by.span)
     }
 
     /// The event's one text, over which the hash chain runs. `at`, `kind` and `body` are taken
@@ -173,6 +174,9 @@ pub struct By {
     /// The trace of the request that it came of: the same in the logs of edge and hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// The span of that request, where spans are exported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<String>,
 }
 
 /// What leads to a change.
@@ -199,6 +203,7 @@ impl By {
             device: None,
             cause: cause.to_owned(),
             trace: crate::trace::current(),
+            span: crate::trace::current_span(),
         }
     }
 }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::claims::{Claims, Distrust, Role, Verifier};
 use crate::cookie;
 use crate::problem::{MEDIA_TYPE, Problem};
+use crate::telemetry::spans::{Kind, Span};
 use crate::telemetry::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
 use crate::text::Languages;
 use crate::trace;
@@ -327,7 +328,10 @@ pub async fn measure(request: Request, next: Next) -> Response {
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let trace = trace::of_request(request.headers());
+    let origin = trace::of_request(request.headers());
+    let mut span = Span::begin(Kind::Server, || format!("{method} {route}"), &origin);
+    span.note("http.request.method", method.clone());
+    span.note("http.route", route.clone());
     let (shown_method, shown_route) = (method.clone(), route.clone());
     let answering = async {
         let response = next.run(request).await;
@@ -340,8 +344,14 @@ pub async fn measure(request: Request, next: Next) -> Response {
         );
         response
     };
-    let response = trace::within(Some(trace), answering).await;
-    let code = response.status().as_str().to_owned();
+    let response = trace::within(Some(origin), &span, answering).await;
+    let status = response.status();
+    span.note("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.fail(status.as_str());
+    }
+    drop(span);
+    let code = status.as_str().to_owned();
     let labels = [
         ("method", method.clone()),
         ("route", route.clone()),

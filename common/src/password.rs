@@ -26,6 +26,15 @@ pub fn verify(password: &str, hash: &str) -> bool {
     })
 }
 
+/// The work that checking a hash takes: algorithm, version and costs, in PHC format. None when it is
+/// no hash. Two hashes of the same work take as long, whoever they belong to.
+pub fn work(hash: &str) -> Option<String> {
+    let hash = PasswordHash::new(hash).ok()?;
+    let version = hash.version.map_or(0, u32::from);
+    let has_digest = hash.salt.is_some() && hash.hash.is_some();
+    has_digest.then(|| format!("{} {version} {}", hash.algorithm, hash.params))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +46,11 @@ mod tests {
         assert!(verify("correct horse", &hashed));
         assert!(!verify("battery staple", &hashed));
         assert!(!verify("", ""));
+        assert_eq!(
+            work(&hashed).as_deref(),
+            Some("argon2id 19 m=19456,t=2,p=1")
+        );
+        assert_eq!(work("$argon2id$v=19$m=19456,t=2,p=1"), None);
+        assert_eq!(work("hunter2"), None);
     }
 }

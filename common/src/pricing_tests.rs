@@ -281,5 +281,62 @@ mod properties {
             }
             prop_assert_eq!(claims, priced.claims);
         }
+
+        /// Whatever bytes are sent as an order, reading them ends.
+        #[test]
+        fn no_bytes_of_an_order_break_its_reading(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            cut in 0_usize..200,
+            byte in any::<u8>(),
+        ) {
+            let _ = serde_json::from_slice::<OrderRequest>(&bytes);
+            // Nearer to an order than chance comes: one whose text is cut or changed in one place.
+            let mut text = br#"{"channel":"kiosk","service":"here","avoid":["nuts"],
+                "expected_total":250,"pickup_at":"2026-11-23T12:00:00Z",
+                "lines":[{"item":"cola","quantity":1,"modifiers":[],"note":"cold"}]}"#.to_vec();
+            let at = cut % text.len();
+            let _ = serde_json::from_slice::<OrderRequest>(&text[..at]);
+            text[at] = byte;
+            if let Ok(request) = serde_json::from_slice::<OrderRequest>(&text) {
+                let _ = request.price(&menu(), &menu().index(), &LIMITS, Utc::now(), Tz::UTC);
+            }
+        }
+
+        /// Whatever an order asks for: it is priced within the limits, or refused with a place.
+        #[test]
+        fn an_odd_order_is_priced_or_refused(
+            lines in prop::collection::vec(
+                ("(burger|meatball|cola|gone|nothing|.{0,8})", any::<i64>(), "(single|double|.{0,4})", ".{0,300}"),
+                0..6,
+            ),
+            small in any::<bool>(),
+            total in prop::option::of(any::<i64>()),
+            seconds in -10_000_000_000_i64..10_000_000_000,
+            has_time in any::<bool>(),
+        ) {
+            let line = |(item, quantity, option, note): &(String, i64, String, String)| LineRequest {
+                item: item.clone(),
+                quantity: if small { quantity.rem_euclid(4) } else { *quantity },
+                modifiers: if option.is_empty() { Vec::new() } else { vec![option.clone()] },
+                note: (!note.is_empty()).then(|| note.clone()),
+            };
+            let request = OrderRequest {
+                lines: lines.iter().map(line).collect(),
+                channel: crate::order::Channel::Phone,
+                service: None,
+                avoid: Vec::new(),
+                expected_total: total,
+                pickup_at: chrono::DateTime::from_timestamp(seconds, 0).filter(|_| has_time),
+            };
+            match request.price(&menu(), &menu().index(), &LIMITS, Utc::now(), Tz::UTC) {
+                Ok(priced) => {
+                    prop_assert!((1..=LIMITS.max_lines).contains(&priced.lines.len()));
+                    prop_assert!(0 <= priced.total);
+                    prop_assert!(priced.lines.iter().all(|line| line.quantity <= LIMITS.max_quantity));
+                }
+                Err(OrderFault::Invalid { path, .. }) => prop_assert!(!path.is_empty()),
+                Err(_) => {}
+            }
+        }
     }
 }

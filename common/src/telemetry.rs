@@ -1,6 +1,7 @@
-//! Logs and metrics of both binaries.
+//! Logs, metrics and spans of both binaries.
 
 mod process;
+pub mod spans;
 pub mod watch;
 
 use std::sync::OnceLock;
@@ -48,6 +49,11 @@ pub const DEPENDENCY_DURATION: &str = "sunakku_dependency_request_duration_secon
 pub fn count_sign_in(method: &'static str, allowed: bool) {
     let result = if allowed { "ok" } else { "denied" };
     metrics::counter!(AUTH_ATTEMPTS, "method" => method, "result" => result).increment(1);
+}
+
+/// Counts a try to sign in that nobody could judge, because who would have to was away.
+pub fn count_failed_sign_in(method: &'static str) {
+    metrics::counter!(AUTH_ATTEMPTS, "method" => method, "result" => "error").increment(1);
 }
 
 /// Notes how long a server took to answer.

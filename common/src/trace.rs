@@ -5,43 +5,79 @@ use axum::http::HeaderMap;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use crate::telemetry::spans::Span;
+
 /// Header by which a caller hands on its trace.
 const TRACEPARENT: &str = "traceparent";
 /// Letters of a trace id.
 const LENGTH: usize = 32;
 
+/// What some work comes of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The trace, 32 hexadecimal digits.
+    pub trace: String,
+    /// The span in it that led to the work, 16 hexadecimal digits, where it is known.
+    pub span: Option<String>,
+}
+
+impl Origin {
+    /// That of an event or a job, which tells both, one or none.
+    pub fn told(trace: Option<String>, span: Option<String>) -> Option<Self> {
+        trace.map(|trace| Self { trace, span })
+    }
+}
+
 tokio::task_local! {
-    static CURRENT: String;
+    static CURRENT: Origin;
+}
+
+/// The trace of the work at hand, and its span; none when it has no trace.
+pub fn here() -> Option<Origin> {
+    CURRENT.try_with(Clone::clone).ok()
 }
 
 /// The trace of the work at hand, if it has one.
 pub fn current() -> Option<String> {
-    CURRENT.try_with(Clone::clone).ok()
+    here().map(|origin| origin.trace)
 }
 
-/// The caller's trace when it sends a sound one, else a new one.
-pub fn of_request(headers: &HeaderMap) -> String {
+/// The span of the work at hand, where spans are exported.
+pub fn current_span() -> Option<String> {
+    here().and_then(|origin| origin.span)
+}
+
+/// The caller's trace and span when it sends sound ones, else a new trace.
+pub fn of_request(headers: &HeaderMap) -> Origin {
     let given = headers
         .get(TRACEPARENT)
         .and_then(|value| value.to_str().ok());
     given.and_then(parse).unwrap_or_else(new)
 }
 
-/// Does some work as part of a trace: its log lines and events carry it.
-pub async fn within<F: Future>(trace: Option<String>, work: F) -> F::Output {
-    let Some(trace) = trace else {
+/// Does some work as part of a trace: its log lines and events carry it, and what comes of it is a child of
+/// `span`.
+pub async fn within<F: Future>(origin: Option<Origin>, span: &Span, work: F) -> F::Output {
+    let Some(Origin { trace, .. }) = origin else {
         return work.await;
     };
-    let span = tracing::info_span!("trace", trace_id = trace);
-    CURRENT.scope(trace, work.instrument(span)).await
+    let logged = tracing::info_span!("trace", trace_id = trace);
+    let here = Origin {
+        trace,
+        span: span.id(),
+    };
+    CURRENT.scope(here, work.instrument(logged)).await
 }
 
-fn new() -> String {
-    Uuid::now_v7().simple().to_string()
+fn new() -> Origin {
+    Origin {
+        trace: Uuid::now_v7().simple().to_string(),
+        span: None,
+    }
 }
 
-/// The trace id of `<version>-<trace>-<parent>-<flags>`; later versions may say more at the end.
-fn parse(header: &str) -> Option<String> {
+/// Trace and span of `<version>-<trace>-<parent>-<flags>`; later versions may say more at the end.
+fn parse(header: &str) -> Option<Origin> {
     let mut parts = header.split('-');
     let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
     let is_hex = |text: &str, length: usize| {
@@ -53,21 +89,29 @@ fn parse(header: &str) -> Option<String> {
         && is_hex(parent, 16)
         && parts.next().is_some_and(|flags| is_hex(flags, 2));
     let is_nothing = |text: &str| text.bytes().all(|b| b == b'0');
-    (is_sound && !is_nothing(trace) && !is_nothing(parent)).then(|| trace.to_owned())
+    let is_sound = is_sound && !is_nothing(trace) && !is_nothing(parent);
+    is_sound.then(|| Origin {
+        trace: trace.to_owned(),
+        span: Some(parent.to_owned()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::spans::Kind;
 
     const GIVEN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
     fn a_sound_traceparent_is_taken_and_no_other() {
-        let trace = "0af7651916cd43dd8448eb211c80319c";
-        assert_eq!(parse(GIVEN).as_deref(), Some(trace));
+        let given = Origin {
+            trace: "0af7651916cd43dd8448eb211c80319c".to_owned(),
+            span: Some("b7ad6b7169203331".to_owned()),
+        };
+        assert_eq!(parse(GIVEN), Some(given.clone()));
         let later = format!("cc{}-more", &GIVEN[2..]);
-        assert_eq!(parse(&later).as_deref(), Some(trace));
+        assert_eq!(parse(&later), Some(given));
         for bad in [
             "",
             "00",
@@ -85,8 +129,11 @@ mod tests {
     #[tokio::test]
     async fn work_within_a_trace_knows_it() {
         assert_eq!(current(), None);
-        let seen = within(Some(new()), async { current() }).await;
-        assert_eq!(seen.map(|trace| trace.len()), Some(LENGTH));
-        assert_eq!(within(None, async { current() }).await, None);
+        let origin = new();
+        let span = Span::begin(Kind::Internal, || "work", &origin);
+        let seen = within(Some(origin), &span, async { (current(), current_span()) }).await;
+        assert_eq!(seen.0.map(|trace| trace.len()), Some(LENGTH));
+        assert_eq!(seen.1, None, "nothing is exported");
+        assert_eq!(within(None, &span, async { current() }).await, None);
     }
 }

@@ -16,6 +16,7 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::menu::Seed;
 use sunakku_common::nats::read_private;
 use sunakku_common::order::OrderLimits;
+use sunakku_common::telemetry::spans::Otlp;
 use sunakku_common::telemetry::watch::Watch;
 
 pub use printer::{CodePage, Printer};
@@ -121,7 +122,8 @@ section!(Identity {
 });
 section!(Telemetry {
     format: LogFormat,
-    filter: String
+    filter: String,
+    otlp: Otlp,
 });
 
 /// What screens go by; see `config.default.toml`.

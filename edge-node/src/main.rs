@@ -115,6 +115,8 @@ async fn enrol(arguments: &EnrolArgs) -> Result<()> {
 #[tokio::main]
 async fn serve(config: Config, allow_volatile: bool) -> Result<()> {
     telemetry::init_logs(config.telemetry.format, &config.telemetry.filter)?;
+    let site = config.site.id.as_str();
+    let _spans = telemetry::spans::start(&config.telemetry.otlp, "sunakku-edge", site)?;
     let address = &config.http.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("http.listen: cannot bind {address}"))?;

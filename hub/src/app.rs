@@ -160,6 +160,7 @@ impl App {
         tasks.downline.handle.abort();
         tasks.upkeep.handle.abort();
         tasks.keys.handle.abort();
+        tasks.directory.handle.abort();
         tasks.live.handle.abort();
         tasks.recorder.handle.abort();
         // A goodbye to the server; one that hangs is not waited for.
@@ -198,6 +199,7 @@ impl App {
             client: self.client,
             health: self.health.clone(),
         };
+        let (directory, directory_up) = (Arc::clone(&self.identity), self.health.clone());
         let (identity, up) = (self.identity, self.health);
         let watch = self.config.watch;
         Tasks {
@@ -215,6 +217,10 @@ impl App {
                 up.postgres_up().await;
                 identity.keep_keys().await
             }),
+            directory: Task::spawn("directory", async move {
+                directory_up.postgres_up().await;
+                directory.keep_directory().await
+            }),
             live: Task::spawn("live", self.live.run()),
             recorder: Task::spawn("metrics", async move {
                 telemetry::upkeep(telemetry::metrics()?, watch).await;
@@ -231,6 +237,7 @@ struct Tasks {
     downline: Task,
     upkeep: Task,
     keys: Task,
+    directory: Task,
     live: Task,
     recorder: Task,
 }
@@ -244,6 +251,7 @@ impl Tasks {
             failure = self.downline.failure() => failure,
             failure = self.upkeep.failure() => failure,
             failure = self.keys.failure() => failure,
+            failure = self.directory.failure() => failure,
             failure = self.live.failure() => failure,
             failure = self.recorder.failure() => failure,
         }

@@ -50,6 +50,14 @@ impl Author {
         }
     }
 
+    /// What the directory said.
+    pub(crate) fn directory() -> Self {
+        Self {
+            actor: "directory".to_owned(),
+            ..Self::command()
+        }
+    }
+
     /// A box that has a token and no name yet.
     pub(crate) fn of_box(address: Option<IpAddr>) -> Self {
         Self {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use sunakku_common::ids::SiteId;
 use sunakku_common::money::Currency;
 use sunakku_common::nats::Keys;
+use sunakku_common::telemetry::spans;
 use sunakku_common::{password, service};
 
 use crate::identity::Identity;
@@ -186,6 +187,8 @@ pub fn verify_statement(command: &StatementCommand) -> Result<()> {
 }
 
 async fn serve(config: Config) -> Result<()> {
+    let instance = uuid::Uuid::now_v7().to_string();
+    let _spans = spans::start(&config.telemetry.otlp, "sunakku-hub", &instance)?;
     let stop = service::stop_signal()?;
     // The port first: when it is taken, nothing else has been touched.
     let listener = app::bind(config.http.listen).await?;

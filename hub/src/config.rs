@@ -1,5 +1,7 @@
 //! The hub's settings; `config.default.toml` describes each for the operator.
 
+pub(crate) mod ldap;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 use sunakku_common::claims::Role;
 use sunakku_common::config::{LogFormat, Secret, User};
+use sunakku_common::telemetry::spans::Otlp;
 use sunakku_common::telemetry::watch::Watch;
+
+pub use self::ldap::{GroupRole, Ldap};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -32,10 +37,14 @@ pub struct Config {
     pub intake: Intake,
     /// Tokens.
     pub identity: Identity,
+    /// The directory.
+    pub ldap: Ldap,
     /// The dashboard's sign-ins.
     pub browsers: Browsers,
     /// Logs.
     pub log: Log,
+    /// Spans.
+    pub telemetry: Telemetry,
     /// Files whose age or end is exported.
     pub watch: Watch,
 }
@@ -166,6 +175,14 @@ pub struct Log {
     pub filter: String,
 }
 
+/// What is told to others about the work.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Where spans go.
+    pub otlp: Otlp,
+}
+
 impl Config {
     /// Reads defaults, the file if one is given, and the environment.
     ///
@@ -212,6 +229,7 @@ impl Config {
                 user.name
             );
         }
+        self.ldap.validate()?;
         let of = &self.identity;
         ensure!(
             of.idle_seconds > 0 && of.max_session_seconds > 0 && of.rotate_days > 0,

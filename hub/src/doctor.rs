@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::database::{migrator, pool};
 use crate::health::Health;
+use crate::identity::ldap::Directory;
 use crate::{Config, broker};
 
 /// How long a server may take to answer.
@@ -36,6 +37,7 @@ pub async fn examine(config: &Config) -> Report {
         Err(error) => away(&mut report, &format!("{error:#}")),
     }
     nats(config, &mut report).await;
+    directory(config, &mut report).await;
     running(config, &mut report);
     report.look_at_files(&config.watch);
     report
@@ -225,6 +227,31 @@ async fn streams(config: &Config) -> Result<usize> {
     let client = broker::connect(&config.nats, &keys, &config.intake, &Health::default()).await?;
     let account = async_nats::jetstream::new(client).query_account().await?;
     Ok(account.streams)
+}
+
+async fn directory(config: &Config, report: &mut Report) {
+    let Ok(Some(directory)) = Directory::new(&config.ldap) else {
+        return;
+    };
+    if !config.ldap.bind_password_file.as_os_str().is_empty() {
+        report.look_at_key(&config.ldap.bind_password_file);
+    }
+    if !config.ldap.is_encrypted() {
+        report.warn(
+            "directory",
+            "passwords go there unencrypted",
+            "ldap.url = \"ldaps://...\", or ldap.starttls",
+        );
+    }
+    match directory.probe().await {
+        Ok(()) => report.ok("directory", "it answers, and people can be looked up"),
+        Err(error) => report.fault(
+            "directory",
+            format!("it cannot be asked: {error:#}"),
+            "its people cannot sign in: ldap.url, ldap.ca_file, ldap.bind_dn and its password, \
+             ldap.base_dn",
+        ),
+    }
 }
 
 /// What the hub says that runs on this machine.

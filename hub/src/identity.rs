@@ -1,11 +1,13 @@
 //! Who may sign in, and the keys that sign tokens.
 //!
-//! `keys.rs` keeps the keys, `secrets.rs` checks passwords, `backoff.rs` slows down who guesses. Who
-//! there is stands in `people`, and what became of each sign-in in
-//! `sessions`.
+//! `keys.rs` keeps the keys, `secrets.rs` checks passwords, `ldap.rs` asks the directory and
+//! `directory.rs` makes true what it says, `backoff.rs` slows down who guesses. Who there is stands
+//! in `people`, and what became of each sign-in in `sessions`.
 
 mod backoff;
+mod directory;
 pub(crate) mod keys;
+pub(crate) mod ldap;
 mod secrets;
 
 use std::collections::HashMap;
@@ -28,11 +30,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::backoff::Backoff;
 use self::keys::{KeyFile, Ring};
+use self::ldap::Directory;
 use self::secrets::Secrets;
 use crate::api::error::Answer;
 use crate::config;
 use crate::database::give_up;
-use crate::people::{self, Person};
+use crate::people::{self, Person, Source};
 
 /// How often the keys are read anew.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -52,6 +55,8 @@ pub struct Identity {
     is_loaded: AtomicBool,
     options: config::Identity,
     secrets: Secrets,
+    /// Who knows the people that the hub itself does not.
+    directory: Option<Directory>,
     backoff: Backoff,
 }
 
@@ -59,7 +64,7 @@ impl Identity {
     /// Reads the key file, or makes one on first start. The database need not be there yet.
     ///
     /// # Errors
-    /// When a file can be neither read nor made, or the settings of the directory make no sense.
+    /// When a file can be neither read nor made, or a filter of the directory is none.
     pub fn new(config: &config::Config, pool: PgPool) -> Result<Self> {
         let options = config.identity.clone();
         let file = KeyFile::open(&options.key_file)?;
@@ -72,6 +77,7 @@ impl Identity {
             file,
             is_loaded: AtomicBool::new(false),
             secrets: Secrets::new(&options)?,
+            directory: Directory::new(&config.ldap)?,
             backoff: Backoff::default(),
             options,
         })
@@ -191,7 +197,8 @@ impl Identity {
     /// answer.
     ///
     /// # Errors
-    /// 401 when they do not match, 429 after too many failures.
+    /// 401 when they do not match, 429 after too many failures, 503 when the directory would have to
+    /// know and does not answer.
     pub(crate) async fn sign_in(
         &self,
         name: &str,
@@ -201,12 +208,23 @@ impl Identity {
         let name = people::plain_name(name);
         self.backoff.check(&name, address)?;
         let known = people::find(&self.pool, &name).await?;
-        let person = match password.trim().is_empty() {
-            true => None,
-            false => self.check_local(&name, known, password).await?,
+        let is_local = match &known {
+            Some((person, _)) => person.source == Source::Local,
+            None => self.first_users.contains_key(&name),
         };
-        let person = person.filter(|person| person.disabled_at.is_none());
-        count_sign_in("password", person.is_some());
+        let directory = self.directory.as_ref().filter(|_| !is_local);
+        let person = match directory {
+            // A server would take it for an anonymous bind.
+            _ if password.trim().is_empty() => None,
+            Some(directory) if people::name_fault("user", &name).is_none() => {
+                self.check_directory(directory, &name, password, address)
+                    .await?
+            }
+            _ => self.check_local(&name, known, password).await?,
+        };
+        let person = person.filter(Person::may_sign_in);
+        let method = directory.map_or("password", |_| "ldap");
+        count_sign_in(method, person.is_some());
         let Some(person) = person else {
             self.backoff.failed(&name, address);
             tracing::info!(who = name, ?address, "a sign-in was denied");
@@ -217,7 +235,8 @@ impl Identity {
             ));
         };
         self.backoff.succeeded(&name);
-        tracing::info!(who = name, ?address, "signed in");
+        self.backoff.succeeded(&person.name);
+        tracing::info!(who = person.name, ?address, "signed in");
         Ok(person)
     }
 

@@ -38,7 +38,7 @@ pub const BOXES_KEPT_OUT: &str = "sunakku_boxes_kept_out";
 pub const SITE_LAST_SEEN: &str = "sunakku_site_last_seen_timestamp_seconds";
 /// Connections of the pool by `state`: `idle`, `used`.
 pub const POOL_CONNECTIONS: &str = "sunakku_db_pool_connections";
-/// 1 while a `dependency` (`postgres`, `nats`) can be used.
+/// 1 while a `dependency` (`postgres`, `nats`, `ldap` where there is one) can be used.
 pub const DEPENDENCY_UP: &str = "sunakku_dependency_up";
 /// Events that a site's log had at its last message and the hub had not committed.
 pub const SITE_PENDING: &str = "sunakku_site_pending_events";

@@ -34,6 +34,8 @@ pub(crate) struct Person {
     pub(crate) has_pin: bool,
     /// Since when the person is shut out.
     pub(crate) disabled_at: Option<DateTime<Utc>>,
+    /// Since when the directory does not know the person any more, or gives it no role.
+    pub(crate) absent_since: Option<DateTime<Utc>>,
     /// When the person was made known.
     pub(crate) created_at: DateTime<Utc>,
     /// When something of it was changed last.
@@ -52,6 +54,13 @@ pub(crate) struct Place {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub(crate) site: Option<SiteId>,
+}
+
+impl Person {
+    /// Whether nobody has shut the person out.
+    pub(crate) fn may_sign_in(&self) -> bool {
+        self.disabled_at.is_none() && self.absent_since.is_none()
+    }
 }
 
 /// Who knows a person's password.
@@ -120,6 +129,7 @@ pub(crate) struct Row {
     password_hash: Option<String>,
     pin_hash: Option<String>,
     disabled_at: Option<DateTime<Utc>>,
+    absent_since: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
 }
@@ -143,6 +153,7 @@ impl Row {
             has_password: self.password_hash.is_some(),
             has_pin: self.pin_hash.is_some(),
             disabled_at: self.disabled_at,
+            absent_since: self.absent_since,
             created_at: self.created_at,
             changed_at: self.changed_at,
         };

@@ -78,13 +78,32 @@ async fn issue(
     })
 }
 
+/// Begins another session of the same person, which ends no later; none when the first is over.
+pub(crate) async fn branch(pool: &PgPool, from: Uuid) -> Answer<Option<Uuid>> {
+    sqlx::query_scalar(
+        "insert into session (session_id, name, expires_at)
+         select $1, name, expires_at from session
+         where session_id = $2 and ended_at is null and expires_at > now()
+         returning session_id",
+    )
+    .bind(Uuid::now_v7())
+    .bind(from)
+    .fetch_optional(pool)
+    .await
+    .or_problem()
+}
+
 /// Exchanges a refresh token for the next one.
 ///
 /// # Errors
-/// 401 when it is not good any more. One that was used before ends its session.
+/// 401 when it is not good any more. One that was used before ends its session. 503 when the
+/// directory would have to say whether its person is still there, and does not answer.
 pub(crate) async fn refresh(pool: &PgPool, identity: &Identity, token: &str) -> Answer<Tokens> {
     identity.ready().await?;
     let ended = || Problem::from(Distrust::Expired);
+    if let Some(name) = holder(pool, token).await? {
+        identity.recheck(&name).await?;
+    }
     let mut tx = pool.begin().await.or_problem()?;
     type Known = (Uuid, bool, String, DateTime<Utc>, bool);
     let known: Option<Known> = sqlx::query_as(
@@ -117,7 +136,7 @@ pub(crate) async fn refresh(pool: &PgPool, identity: &Identity, token: &str) -> 
         .await
         .or_problem()?;
     let (person, _) = row.read()?;
-    if person.disabled_at.is_some() {
+    if !person.may_sign_in() {
         return Err(ended());
     }
     sqlx::query("update refresh_token set used_at = now() where token_hash = $1")
@@ -133,6 +152,21 @@ pub(crate) async fn refresh(pool: &PgPool, identity: &Identity, token: &str) -> 
     let tokens = issue(&mut tx, identity, &person, session, expires_at).await?;
     tx.commit().await.or_problem()?;
     Ok(tokens)
+}
+
+/// Whose a refresh token is, when it is good and the person is one of the directory. It is asked
+/// before the exchange: no transaction waits for it.
+async fn holder(pool: &PgPool, token: &str) -> Answer<Option<String>> {
+    sqlx::query_scalar(
+        "select p.name from refresh_token r join session s on s.session_id = r.session_id
+                join person p on p.name = s.name
+         where r.token_hash = $1 and r.used_at is null and s.ended_at is null
+           and p.source = 'ldap'",
+    )
+    .bind(text_hash(token))
+    .fetch_optional(pool)
+    .await
+    .or_problem()
 }
 
 /// Ends a session, unless it was ended before.

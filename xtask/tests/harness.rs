@@ -4,6 +4,8 @@
 mod cleanup;
 #[path = "harness/links.rs"]
 mod links;
+#[path = "harness/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 

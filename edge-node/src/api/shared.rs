@@ -36,6 +36,7 @@ pub(super) fn operation(
         device: device(caller, headers)?,
         cause: cause::REQUEST.to_owned(),
         trace: trace::current(),
+        span: trace::current_span(),
     };
     Ok(Operation::new(idempotency_key(headers)?, by, request))
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
 use sunakku_common::event::{Event, JobKind, JobRetried, OrderMoved, OrderPlaced, kind};
 use sunakku_common::ids::{Epoch, OrderId};
+use sunakku_common::telemetry::spans::{Kind, Span};
 use uuid::Uuid;
 
 use super::topology::Error;
@@ -132,6 +133,9 @@ impl Queue {
         let mut headers = HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         let payload = serde_json::to_vec(job)?.into();
+        let name = || format!("publish {}", job.lane.subject());
+        let origin = job.origin();
+        let _span = origin.map(|origin| Span::begin(Kind::Producer, name, &origin));
         let jetstream = &self.inner.jetstream;
         Ok(jetstream
             .publish_with_headers(job.lane.subject(), headers, payload)
@@ -146,7 +150,9 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
         return None;
     }
     let event = Event::decode(&entry.text).ok()?;
-    let trace = event.trace();
+    let (trace, span) = event
+        .origin()
+        .map_or((None, None), |origin| (Some(origin.trace), origin.span));
     let job = |order, release_at, lane| Job {
         order,
         epoch,
@@ -155,6 +161,7 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
         stations: Vec::new(),
         lane,
         trace: trace.clone(),
+        span: span.clone(),
     };
     // Who tries again has waited long enough.
     let again = |order: OrderId| job(order, DateTime::UNIX_EPOCH, Lane::High);

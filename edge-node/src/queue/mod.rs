@@ -25,6 +25,7 @@ use async_nats::jetstream::Context;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sunakku_common::ids::{Epoch, OrderId};
+use sunakku_common::trace::Origin;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,16 @@ pub(crate) struct Job {
     /// The trace of the request that it came of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trace: Option<String>,
+    /// The span of that request, where spans are exported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) span: Option<String>,
+}
+
+impl Job {
+    /// What it comes of, if it tells.
+    fn origin(&self) -> Option<Origin> {
+        Origin::told(self.trace.clone(), self.span.clone())
+    }
 }
 
 /// The queue. Cheap to clone.

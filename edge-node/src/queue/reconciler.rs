@@ -175,6 +175,7 @@ fn job_of(order: &OrderRecord, epoch: Epoch) -> Job {
             Lane::High | Lane::Later => Lane::High,
         },
         trace: order.by.trace.clone(),
+        span: order.by.span.clone(),
     }
 }
 
@@ -188,5 +189,6 @@ fn job_without_queue(order: OrderId) -> Job {
         stations: Vec::new(),
         lane: Lane::Normal,
         trace: None,
+        span: None,
     }
 }

@@ -10,6 +10,7 @@ use chrono::Utc;
 use futures::{FutureExt as _, StreamExt as _};
 use sunakku_common::ids::OrderId;
 use sunakku_common::state::OrderState;
+use sunakku_common::telemetry::spans::{Kind, Span};
 use sunakku_common::trace;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -215,7 +216,17 @@ impl Queue {
 
     /// Does a job as part of its trace; see [`Queue::attempt`].
     async fn perform(&self, job: &Job, again: bool) -> Result<Outcome, StoreError> {
-        trace::within(job.trace.clone(), self.attempt(job, again)).await
+        let origin = job.origin();
+        let name = || "route order";
+        let mut span = match &origin {
+            Some(origin) => Span::begin(Kind::Consumer, name, origin),
+            None => Span::none(),
+        };
+        let done = trace::within(origin, &span, self.attempt(job, again)).await;
+        if let Err(error) = &done {
+            span.fail(&error.to_string());
+        }
+        done
     }
 
     /// Does a job. `again` when it may have been begun before: then it is counted how often it was

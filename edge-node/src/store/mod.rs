@@ -40,6 +40,7 @@ use sha2::{Digest as _, Sha256};
 use sunakku_common::event::{By, cause, timestamp};
 use sunakku_common::ids::{Epoch, SiteId};
 use sunakku_common::telemetry::note_answer;
+use sunakku_common::telemetry::spans::{Kind, Span};
 use tokio::time::Instant;
 
 pub use calls::Call;
@@ -333,9 +334,15 @@ impl Store {
         call.arg(timestamp(self.now())).arg(&operation.fingerprint);
         call.arg(operation.life.as_secs()).arg(by).arg(args);
         call.arg(seen.epoch.to_string()).arg(seen.seq);
+        let mut span = Span::within(Kind::Client, || script.name);
+        span.note("db.system.name", "redis");
         let started = Instant::now();
         let answer = call.invoke_async(&mut self.connection()).await;
         note_answer("redis", script.name, started.elapsed());
+        if let Err(error) = &answer {
+            span.fail(&error.to_string());
+        }
+        drop(span);
         let mut rest: Vec<String> = answer?;
         let head = rest.pop().and_then(|head| head.parse().ok()).unwrap_or(0);
         if rest.is_empty() {

@@ -39,7 +39,8 @@ impl From<Tokens> for SignedIn {
 #[utoipa::path(post, path = "/v1/session", tag = "session", request_body = SignIn, responses(
     (status = 200, description = "A token for the hub", body = SignedIn),
     (status = 401, description = "User and password do not match", body = Problem),
-    (status = 429, description = "`too-many-tries`", body = Problem)))]
+    (status = 429, description = "`too-many-tries`", body = Problem),
+    (status = 503, description = "`directory-unavailable`", body = Problem)))]
 pub(super) async fn sign_in(
     State(hub): State<Hub>,
     Peer(address): Peer,
@@ -63,7 +64,8 @@ pub(super) struct Refresh {
 #[utoipa::path(post, path = "/v1/session/refresh", tag = "session", request_body = Refresh,
     responses(
     (status = 200, description = "The next tokens", body = SignedIn),
-    (status = 401, description = "The session is over: sign in again", body = Problem)))]
+    (status = 401, description = "The session is over: sign in again", body = Problem),
+    (status = 503, description = "`directory-unavailable`", body = Problem)))]
 pub(super) async fn refresh(
     State(hub): State<Hub>,
     Json(Refresh { refresh_token }): Json<Refresh>,

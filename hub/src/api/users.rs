@@ -269,7 +269,7 @@ async fn keep_an_admin(change: &mut Change, person: &Person) -> Answer<()> {
     // All admins are locked: of two who shut each other out, one is refused.
     let others: Vec<String> = sqlx::query_scalar(
         "select name from person
-         where role = 'admin' and disabled_at is null
+         where role = 'admin' and disabled_at is null and absent_since is null
            and (source = 'ldap' or password_hash is not null)
          order by name for update",
     )

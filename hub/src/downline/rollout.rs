@@ -231,6 +231,7 @@ async fn staff(connection: &mut PgConnection, site: &SiteId) -> Result<Vec<Staff
         "select p.name, p.display_name, p.role, p.pin_hash
          from person p join site s on s.site_id = $1
          where p.pin_hash is not null and p.disabled_at is null
+           and p.absent_since is null
            and (p.site_id = s.site_id or p.region = s.region)
          order by p.name limit $2",
     )

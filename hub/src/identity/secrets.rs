@@ -107,3 +107,55 @@ impl Secrets {
         done.await.map_err(|_panicked| Problem::internal())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(breached: &str) -> Secrets {
+        let mut options = crate::Config::load(None).expect("defaults").identity;
+        let file = std::env::temp_dir().join(format!("sunakku-{}", uuid::Uuid::now_v7()));
+        if !breached.is_empty() {
+            std::fs::write(&file, breached).expect("written");
+            options.breached_passwords.clone_from(&file);
+        }
+        let secrets = Secrets::new(&options).expect("secrets");
+        let _ = std::fs::remove_file(file);
+        secrets
+    }
+
+    #[tokio::test]
+    async fn an_unknown_name_takes_the_work_of_a_wrong_password() {
+        let secrets = secrets("");
+        let known = password::hash("a password of somebody").expect("a hash");
+        assert_eq!(password::work(&secrets.nobody), password::work(&known));
+        // Even whoever guesses what it is compared with does not come in.
+        let nobody = "nobody's password".to_owned();
+        assert!(password::verify(&nobody, &secrets.nobody));
+        assert_eq!(secrets.is_right(nobody, None).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn passwords_of_breaches_are_refused_however_they_are_written() {
+        let secrets = secrets("correct horse battery\n  Password of 2019 \n");
+        for known in ["Correct Horse Battery", "password of 2019"] {
+            let refused = secrets.hash_password("ann", known.to_owned()).await;
+            let problem = refused.expect_err(known);
+            assert_eq!(problem.slug(), "weak-password");
+            assert!(problem.detail.contains("breaches"), "{}", problem.detail);
+        }
+        let other = "correct horse battery staple".to_owned();
+        assert!(secrets.hash_password("ann", other).await.is_ok());
+    }
+
+    #[test]
+    fn a_list_of_breaches_that_is_not_there_is_told() {
+        let mut options = crate::Config::load(None).expect("defaults").identity;
+        options.breached_passwords = "/no/such/list".into();
+        let error = Secrets::new(&options).err().expect("refused");
+        assert!(
+            format!("{error:#}").contains("breached_passwords"),
+            "{error:#}"
+        );
+    }
+}

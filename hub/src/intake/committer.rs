@@ -1,6 +1,6 @@
 //! Takes everything that waits, commits it together, and answers.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_nats::Client;
 use chrono::Utc;
@@ -8,6 +8,7 @@ use metrics::{counter, gauge, histogram};
 use sqlx::PgPool;
 use sunakku_common::event::Event;
 use sunakku_common::sync::{Answer, CONFLICT};
+use sunakku_common::telemetry::spans::{self, Kind, Span};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
@@ -32,9 +33,10 @@ impl Committer {
     pub(super) async fn run(self, mut waiting: Receiver<Envelope>) {
         while let Some(first) = waiting.recv().await {
             let (requests, replies) = self.fill(first, &mut waiting);
+            let begun = SystemTime::now();
             let outcomes = self.commit_group(&requests).await;
             for ((request, outcome), reply) in requests.iter().zip(outcomes).zip(replies) {
-                record(request, &outcome);
+                record(request, &outcome, begun);
                 answer(&self.client, reply, &outcome.answer).await;
             }
         }
@@ -117,27 +119,35 @@ fn busy() -> Outcome {
 }
 
 /// Tells of each event with the trace of the request that it came of, for who follows one order.
-fn log_events(request: &Request) {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
+fn tell_events(request: &Request, begun: SystemTime) {
+    if !tracing::enabled!(tracing::Level::DEBUG) && !spans::are_exported() {
         return;
     }
     let site = request.site.as_str();
     for text in &request.batch.events {
-        if let Ok(event) = Event::decode(text.get()) {
-            let trace = event.trace().unwrap_or_default();
-            let Event { seq, kind, .. } = event;
-            tracing::debug!(
-                site.id = site,
-                seq,
-                kind,
-                trace_id = trace,
-                "an event is committed"
-            );
+        let Ok(event) = Event::decode(text.get()) else {
+            continue;
+        };
+        let origin = event.origin();
+        let Event { seq, kind, .. } = event;
+        if let Some(origin) = &origin {
+            let name = || format!("commit {kind}");
+            let mut span = Span::since(begun, Kind::Consumer, name, origin);
+            span.note("messaging.system", "nats");
+            span.note("db.system.name", "postgresql");
+            span.note("sunakku.site", site.to_owned());
         }
+        tracing::debug!(
+            site.id = site,
+            seq,
+            kind,
+            trace_id = origin.map(|origin| origin.trace).unwrap_or_default(),
+            "an event is committed"
+        );
     }
 }
 
-fn record(request: &Request, outcome: &Outcome) {
+fn record(request: &Request, outcome: &Outcome, begun: SystemTime) {
     let site = request.site.to_string();
     let count = |result: &'static str, events: usize| {
         let site = site.clone();
@@ -153,7 +163,7 @@ fn record(request: &Request, outcome: &Outcome) {
     counter!(names::INGEST_BATCHES, "result" => result).increment(1);
     match &outcome.answer {
         Answer::Committed { .. } => {
-            log_events(request);
+            tell_events(request, begun);
             count("applied", outcome.applied);
             count("duplicate", outcome.duplicates);
             count("parked", outcome.parked);

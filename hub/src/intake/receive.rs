@@ -155,6 +155,15 @@ pub(super) async fn answer(client: &Client, reply: Subject, answer: &Answer) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+    use sunakku_common::chain::Chain;
+    use sunakku_common::event::Event;
+    use sunakku_common::ids::Epoch;
+    use sunakku_common::sync::{Batch, Position, Verdict, judge};
+
     use super::*;
 
     fn message(subject: &str, reply: Option<&str>, payload: &str) -> Message {
@@ -204,5 +213,64 @@ mod tests {
         }
         let fine = message("up.s1.log", Some("_INBOX.s1.x"), &huge(1));
         assert!(matches!(read(&fine), Ok((_, Ok(_)))));
+    }
+
+    /// A sound batch of one event, as an edge would send it.
+    fn sound(site: &SiteId) -> Vec<u8> {
+        let epoch = Epoch::new();
+        let genesis = Chain::genesis(site, epoch);
+        let body = r#"{"order": "x", "by": {"actor": "a"}}"#;
+        let event = Event::encode(1, "2026-11-23T12:00:00.000Z", "order.placed", body);
+        let batch = Batch {
+            epoch,
+            from_seq: 1,
+            prev_chain: genesis,
+            chain: genesis.next(&event),
+            events: vec![RawValue::from_string(event).expect("JSON")],
+            head: 1,
+            sender: None,
+        };
+        serde_json::to_vec(&batch).expect("JSON")
+    }
+
+    proptest! {
+        /// Whatever bytes a site sends: they are read and judged, or refused as malformed. Not one
+        /// changed byte of the events is appended.
+        #[test]
+        fn any_bytes_of_a_batch_are_judged_or_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            place in 0_usize..10_000,
+            byte in any::<u8>(),
+        ) {
+            let site: SiteId = "s1".parse().expect("an id");
+            let is_refusal = |refused: &Answer| {
+                matches!(refused, Answer::Refused { refused, .. } if refused == "malformed")
+            };
+            if let Err(refused) = parse(site.clone(), &bytes) {
+                prop_assert!(is_refusal(&refused), "{refused:?}");
+            }
+            let whole = sound(&site);
+            let place = place % whole.len();
+            if let Err(refused) = parse(site.clone(), &whole[..place]) {
+                prop_assert!(is_refusal(&refused), "{refused:?}");
+            }
+            let mut changed = whole.clone();
+            changed[place] = byte;
+            match parse(site.clone(), &changed) {
+                Ok(Request { batch, .. }) => {
+                    let genesis = Chain::genesis(&site, batch.epoch);
+                    let position = Position { cursor: 0, chain: genesis };
+                    let verdict = judge(&batch, position, &BTreeMap::from([(0, genesis)]));
+                    let before: Batch = serde_json::from_slice(&whole).expect("sound");
+                    if let Verdict::Append { .. } = verdict {
+                        let texts = |batch: &Batch| -> Vec<String> {
+                            batch.events.iter().map(|event| event.get().to_owned()).collect()
+                        };
+                        prop_assert_eq!(texts(&batch), texts(&before));
+                    }
+                }
+                Err(refused) => prop_assert!(is_refusal(&refused), "{refused:?}"),
+            }
+        }
     }
 }

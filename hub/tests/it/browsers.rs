@@ -145,6 +145,43 @@ async fn a_password_signs_a_browser_in_until_it_signs_out() -> Result<()> {
 }
 
 #[tokio::test]
+async fn signing_a_browser_out_ends_its_session_at_the_hub_and_no_other() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let token = hub.token("ann").await?;
+    let mut browser = Browser::new(&hub)?;
+    let made = hub
+        .send(Method::POST, "/v1/session/codes", Some(&token), None, 201)
+        .await?;
+    let code = json!({"code": made["code"], "screen": "dashboard"});
+    let answer = browser.call(Method::POST, "/v1/session/code", code).await?;
+    browser.keep(&answer)?;
+    let stolen = browser.cookie.clone();
+    ensure!(browser.status("/v1/sites").await? == 200, "signed in");
+    let answer = browser
+        .call(Method::DELETE, "/v1/session/cookie", json!({}))
+        .await?;
+    ensure!(answer.status() == 204, "signed out: {}", answer.status());
+    // Whoever copied the cookie has nothing any more; who made the code is signed in as before.
+    browser.cookie = stolen;
+    ensure!(browser.status("/v1/sites").await? == 401, "signed out");
+    hub.send(Method::GET, "/v1/sites", Some(&token), None, 200)
+        .await?;
+
+    // With the session of the maker over, its code signs nobody in.
+    let made = hub
+        .send(Method::POST, "/v1/session/codes", Some(&token), None, 201)
+        .await?;
+    let out = Client::builder().no_proxy().build()?;
+    let out = out.delete(hub.url("/v1/session")).bearer_auth(&token);
+    ensure!(out.send().await?.status() == 204);
+    let code = json!({"code": made["code"], "screen": "dashboard"});
+    let answer = browser.call(Method::POST, "/v1/session/code", code).await?;
+    ensure!(answer.status() == 401, "{}", answer.status());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_code_signs_one_browser_in_at_any_replica_once() -> Result<()> {
     let world = World::new(&["s1"]).await?;
     let hub = Hub::start(&world, "hub").await?;

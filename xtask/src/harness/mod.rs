@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+pub mod authority;
 pub mod binaries;
 mod clock;
 mod folder;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use self::authority::{Authority, Certificate};
 pub use self::binaries::{Binaries, Profile, binaries};
 pub use self::clock::WallClock;
 pub use self::folder::copy_folder;

@@ -14,7 +14,7 @@ use super::process::{Process, Spec};
 use super::sandbox::Sandbox;
 use super::server::{Server, until_ready};
 use super::wait::{LIMIT, wait_for};
-use super::{random_password, servers, workspace_root};
+use super::{Certificate, random_password, servers, workspace_root};
 
 /// How to start the hub's server.
 #[derive(Clone, Debug)]
@@ -68,12 +68,33 @@ impl NatsServer {
     /// Starts the hub's server with keys of its own. Its account is there, and keeps nobody out
     /// whom the keys vouch for; a hub that is started on it tells it the rest.
     pub async fn start_hub(sandbox: &Sandbox, options: HubNats) -> Result<Self> {
+        Self::start_hub_as(sandbox, options, None).await
+    }
+
+    /// The same, with TLS for its sites by this certificate and key: `tls { … }` of the shipped
+    /// configuration, as an operator would write it.
+    pub async fn start_hub_with_tls(
+        sandbox: &Sandbox,
+        options: HubNats,
+        certificate: &Certificate,
+    ) -> Result<Self> {
+        Self::start_hub_as(sandbox, options, Some(certificate)).await
+    }
+
+    async fn start_hub_as(
+        sandbox: &Sandbox,
+        options: HubNats,
+        certificate: Option<&Certificate>,
+    ) -> Result<Self> {
         let HubNats { name, folder } = options;
         let (jetstream, keys_folder) = (folder.join("jetstream"), folder.join("keys"));
         std::fs::create_dir_all(&jetstream)?;
         let keys = Box::new(Keys::make(&keys_folder)?);
         // Whom it trusts is read from beside its configuration.
         let config = configure("hub.conf", &folder)?;
+        if let Some(certificate) = certificate {
+            with_tls(&config, certificate)?;
+        }
         let conf = "operator.conf";
         std::fs::copy(keys_folder.join(conf), folder.join(conf))?;
         let leaf = Port::take()?;
@@ -91,6 +112,23 @@ impl NatsServer {
     /// Starts a site's server: account EDGE, user `edge`, joined to the hub. It serves the site
     /// whether or not it finds the hub; see [`NatsServer::wait_linked`].
     pub async fn start_site(sandbox: &Sandbox, options: SiteNats) -> Result<Self> {
+        Self::start_site_as(sandbox, options, None).await
+    }
+
+    /// The same, believing the certificates of one private authority (PEM) and no others.
+    pub async fn start_site_trusting(
+        sandbox: &Sandbox,
+        options: SiteNats,
+        root: &Path,
+    ) -> Result<Self> {
+        Self::start_site_as(sandbox, options, Some(root)).await
+    }
+
+    async fn start_site_as(
+        sandbox: &Sandbox,
+        options: SiteNats,
+        root: Option<&Path>,
+    ) -> Result<Self> {
         let SiteNats {
             name,
             folder,
@@ -102,6 +140,10 @@ impl NatsServer {
         let spec = Spec::new(&name, "")
             .env("SUNAKKU_NATS_EDGE_PASSWORD", quoted(&password))
             .env("SUNAKKU_NATS_SYS_PASSWORD", quoted(&sys_password));
+        let spec = match root {
+            Some(root) => spec.env("SSL_CERT_FILE", root),
+            None => spec,
+        };
         Self::start(sandbox, &config, jetstream, spec, Side::Site { password }).await
     }
 
@@ -310,6 +352,21 @@ fn configure(name: &str, folder: &Path) -> Result<PathBuf> {
     std::fs::copy(workspace_root().join("deploy/nats").join(name), &config)
         .with_context(|| format!("cannot write {}", config.display()))?;
     Ok(config)
+}
+
+/// Puts the certificate into the `tls` block for sites, which is shipped as a comment.
+fn with_tls(config: &Path, certificate: &Certificate) -> Result<()> {
+    const SHIPPED: &str =
+        r#"# tls { cert_file: "/etc/sunakku/hub.pem", key_file: "/etc/sunakku/hub.key" }"#;
+    let shipped = std::fs::read_to_string(config)?;
+    ensure!(
+        shipped.contains(SHIPPED),
+        "{} has no tls block for sites",
+        config.display()
+    );
+    let (pem, key) = (text(&certificate.pem)?, text(&certificate.key)?);
+    let block = format!("tls {{ cert_file: \"{pem}\", key_file: \"{key}\" }}");
+    Ok(std::fs::write(config, shipped.replace(SHIPPED, &block))?)
 }
 
 /// A value for the server's own `$VARIABLE` expansion, which would read `007` as a number.

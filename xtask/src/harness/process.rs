@@ -148,6 +148,13 @@ impl Process {
         Ok(())
     }
 
+    /// SIGHUP: a server reads its configuration and certificates anew.
+    pub fn hang_up(&self) -> Result<()> {
+        let running = self.0.lock().running();
+        let pid = running.with_context(|| format!("{} does not run", self.name()))?;
+        Ok(kill_process(pid, Signal::HUP)?)
+    }
+
     /// SIGTERM, and SIGKILL if it has not ended after `grace`. Tells how it ended.
     pub async fn terminate(&self, grace: Duration) -> Result<Option<ExitStatus>> {
         {

@@ -136,6 +136,7 @@ pub(in crate::api) async fn redeem(
         device: Some(grant.name.clone()),
         cause: cause::REQUEST.to_owned(),
         trace: trace::current(),
+        span: trace::current_span(),
     };
     let operation = Operation::new(None, by, &(&grant.name, grant.role));
     let device = state.inner.gate.pair(&operation, grant.name, grant.role);

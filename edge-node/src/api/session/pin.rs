@@ -77,6 +77,7 @@ pub(in crate::api) async fn sign_in(
         device: device.as_ref().map(|device| device.name.clone()),
         cause: cause::REQUEST.to_owned(),
         trace: trace::current(),
+        span: trace::current_span(),
     };
     let place = match &device {
         Some(device) => device.id.to_string(),

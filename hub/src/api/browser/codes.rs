@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::{check_screen, sign_in, subject};
 use crate::api::Hub;
 use crate::api::error::{Answer, OrProblem as _};
+use crate::sessions;
 
 /// A code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -83,7 +84,8 @@ pub(in crate::api) struct Redeem {
     screen: String,
 }
 
-/// Sign a browser in by a code, which works once.
+/// Sign a browser in by a code, which works once. It has a session of its own, which ends no later than
+/// that of the code's maker.
 #[utoipa::path(post, path = "/v1/session/code", tag = "session", request_body = Redeem,
     responses(
     (status = 200, description = "Signed in, with `Set-Cookie`", body = super::SignedIn),
@@ -102,8 +104,12 @@ pub(in crate::api) async fn redeem(
     .fetch_optional(&hub.pool)
     .await
     .or_problem()?;
-    count_sign_in("code", stored.is_some());
-    let Some(Jsonb(stored)) = stored else {
+    let begun = match &stored {
+        Some(Jsonb(Stored { sid: Some(of), .. })) => sessions::branch(&hub.pool, *of).await?,
+        _ => None,
+    };
+    count_sign_in("code", begun.is_some());
+    let (Some(Jsonb(stored)), Some(session)) = (stored, begun) else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "unknown-code",
@@ -115,7 +121,7 @@ pub(in crate::api) async fn redeem(
         role: stored.role,
         site: stored.site,
         region: stored.region,
-        sid: stored.sid,
+        sid: Some(session),
     };
     sign_in(&hub, subject, &screen)
 }

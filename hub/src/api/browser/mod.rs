@@ -14,7 +14,8 @@ use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
 
 use super::Hub;
-use super::error::Answer;
+use super::error::{Answer, OrProblem as _};
+use crate::sessions;
 
 /// Who a browser is signed in as.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -63,10 +64,15 @@ pub(super) async fn set(
     Json(NewCookie { screen }): Json<NewCookie>,
 ) -> Answer<Response> {
     check_screen(&screen)?;
+    hub.identity.recheck(&claims.sub).await?;
+    // What the directory said may have ended the session.
+    let idle = hub.identity.options().idle();
+    sessions::check(&hub.pool, &claims, idle).await?;
     sign_in(&hub, subject(claims), &screen)
 }
 
-/// Sign a browser out: its cookie is taken away.
+/// Sign a browser out: its cookie is taken away, and its session is over here at once and at the sites
+/// as soon as they hear of it.
 #[utoipa::path(delete, path = "/v1/session/cookie", tag = "session", security(("token" = [])),
     responses(
     (status = 204, description = "Signed out"),
@@ -74,9 +80,13 @@ pub(super) async fn set(
     (status = 403, description = "The page of another host", body = Problem)))]
 pub(super) async fn clear(
     State(hub): State<Hub>,
-    _caller: Caller,
+    Caller(claims): Caller,
     headers: HeaderMap,
 ) -> Answer<Response> {
+    if let Some(session) = claims.sid {
+        let mut connection = hub.pool.acquire().await.or_problem()?;
+        sessions::end(&mut connection, session, "signed-out").await?;
+    }
     let screen = cookie::screen_name(&headers).unwrap_or("none");
     let cookie = keep(&hub, screen, "", TimeDelta::zero())?;
     Ok((StatusCode::NO_CONTENT, cookie).into_response())

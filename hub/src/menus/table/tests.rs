@@ -258,6 +258,27 @@ proptest! {
     }
 }
 
+proptest! {
+    /// The same of a menu that comes as JSON: one of which a byte was changed, or cut off.
+    #[test]
+    fn a_damaged_menu_is_refused_or_told_what_is_wrong(
+        content in any_content(),
+        place in 0_usize..10_000,
+        byte in any::<u8>(),
+    ) {
+        let mut text = serde_json::to_vec(&content).expect("JSON");
+        let place = place % text.len();
+        prop_assert!(serde_json::from_slice::<Content>(&text[..place]).is_err());
+        text[place] = byte;
+        if let Ok(read) = serde_json::from_slice::<Content>(&text) {
+            // What may be published can be frozen, and is within the bounds of one.
+            let is_sound = read.faults().is_empty() && !read.has_nul();
+            prop_assert!(!is_sound || read.hash().is_ok());
+            let _ = read.diff(&content);
+        }
+    }
+}
+
 #[test]
 fn the_empty_menu_is_a_table_too() {
     let menu = Menu::new("m", "EUR".to_owned().try_into().expect("a currency"));

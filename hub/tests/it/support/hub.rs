@@ -34,8 +34,19 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Starts one with more settings (TOML), and waits until it is ready.
+    pub(crate) async fn start_with(world: &World, name: &str, settings: &str) -> Result<Self> {
+        let hub = Self::spawn(world, name, settings).await?;
+        hub.wait_ready().await?;
+        Ok(hub)
+    }
+
     /// Starts one.
     pub(crate) async fn start_unready(world: &World, name: &str) -> Result<Self> {
+        Self::spawn(world, name, "").await
+    }
+
+    async fn spawn(world: &World, name: &str, settings: &str) -> Result<Self> {
         let port = Port::take()?;
         let folder = world.sandbox.folder(name)?;
         let config = folder.join("hub.toml");
@@ -46,7 +57,7 @@ impl Hub {
             format!("[[users]]\nname = \"{name}\"\nrole = \"{role}\"\npassword_hash = \"{hash}\"\n")
         };
         let users = format!("{}{}", user("ann", "admin"), user("sam", "sre"));
-        std::fs::write(&config, users)?;
+        std::fs::write(&config, format!("{settings}\n{users}"))?;
         let key = world.sandbox.root().join("hub.key");
         let spec = Spec::new(name, PROGRAM)
             .args(["--config".as_ref(), config.as_os_str()])
