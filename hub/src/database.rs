@@ -41,6 +41,8 @@ pub fn pool(config: &Postgres, max_connections: u32) -> Result<PgPool> {
         ("statement_timeout", timeout.as_str()),
         // A replica that froze within a transaction gives the sites that it locked free.
         ("idle_in_transaction_session_timeout", timeout.as_str()),
+        // To compile a plan takes longer than any answer may.
+        ("jit", "off"),
     ]);
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)

@@ -203,7 +203,7 @@ async function staffStates() {
 
 /** The hub's dashboard: every view, light and dark, at a desk and on a phone, and its way in. */
 async function hubStates() {
-  const views = { live: ['/', '#sites [data-site]'], orders: ['/orders', '#timeline .dot'], menu: ['/menu', '#rollout [data-site]'], sites: [`/sites?site=${demo.site.id}`, '#detail'], audit: ['/audit', '#audit tbody tr'], proof: ['/proof', '#ledger [data-site]'] };
+  const views = { live: ['/', '#sites [data-site]'], orders: ['/orders', '#timeline .dot'], menu: ['/menu', '#rollout [data-site]'], analytics: ['/analytics', '#heat .heatmap'], people: ['/people', '#people [data-person]'], sites: [`/sites?site=${demo.site.id}`, '#detail'], audit: ['/audit', '#audit tbody tr'], proof: ['/proof', '#ledger [data-site]'] };
   for (const [name, options] of [['', {}], ['-dark', { colorScheme: 'dark' }], ['-phone', PHONE], ['-ja', { locale: 'ja-JP' }]]) {
     const page = await demo.dashboard('/', options);
     for (const [view, [path, there]] of Object.entries(views)) {

@@ -111,10 +111,14 @@ impl Slow {
         let rows: Vec<(String, bool, i32, i64)> = sqlx::query_as(
             "with w as (select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[],
                                              $4::timestamptz[]) as w (site_id, recent, lo, hi))
-             select d.site_id, d.hour >= w.recent, d.bucket, sum(d.count)::bigint
-             from w join hourly_duration d
-               on d.site_id = w.site_id and d.measure = 'preparation'
-              and (d.hour >= w.recent or (d.hour >= w.lo and d.hour < w.hi))
+             select w.site_id, d.is_recent, d.bucket, sum(d.count)::bigint
+             from w cross join lateral (
+                 select true as is_recent, r.bucket, r.count from hourly_duration r
+                 where r.site_id = w.site_id and r.measure = 'preparation' and r.hour >= w.recent
+                 union all
+                 select false, b.bucket, b.count from hourly_duration b
+                 where b.site_id = w.site_id and b.measure = 'preparation'
+                   and b.hour >= w.lo and b.hour < w.hi) d
              group by 1, 2, 3 order by 1, 2, 3",
         )
         .bind(&recent.sites)

@@ -38,16 +38,21 @@ pub(super) async fn run(
     println!("| answer | p50 ms | p95 ms | most ms |\n|---|---|---|---|");
     for path in paths() {
         let mut times: Histogram<u64> = Histogram::new(3)?;
+        let mut failed = false;
         for ask in 0..WARM_UP + asks {
             let begin = Instant::now();
-            client
-                .get(&path)
-                .await?
-                .expect(200)
-                .with_context(|| path.clone())?;
+            // What takes too long is told as that, and the others are asked for all the same.
+            if client.get(&path).await?.status != 200 {
+                failed = true;
+                break;
+            }
             if ask >= WARM_UP {
                 times.record(begin.elapsed().as_micros().try_into()?)?;
             }
+        }
+        if failed {
+            println!("| `{path}` | took too long | | |");
+            continue;
         }
         let ms = |micros: u64| micros as f64 / 1_000.0;
         println!(
@@ -79,7 +84,9 @@ fn paths() -> Vec<String> {
         "/v1/orders?limit=50&number=17",
         "/v1/orders?limit=50&q=17",
         "/v1/orders?limit=50&q=item%207",
+        "/v1/orders?limit=50&q=nothing%20like%20it",
         "/v1/orders?limit=50&amount=1250",
+        "/v1/orders?limit=50&amount=98765",
         "/v1/orders?limit=50&item=item-7",
         "/v1/orders?limit=50&state=cancelled",
         "/v1/audit?limit=50",

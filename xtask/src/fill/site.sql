@@ -23,7 +23,7 @@ select gen_random_uuid(), n, day, placed_at,
             else 'collected' end,
        date_trunc('hour', placed_at)
 from (select n, day::date,
-             (day + make_interval(hours => (array[7, 8, 8, 8, 9, 10, 11, 11, 12, 12, 12, 12, 12, 13, 13, 13, 14, 15, 16, 17, 18])
+             (day::timestamp + make_interval(hours => (array[7, 8, 8, 8, 9, 10, 11, 11, 12, 12, 12, 12, 12, 13, 13, 13, 14, 15, 16, 17, 18])
                                            [1 + floor(random() * 21)::int],
                                   secs => random() * 3600)) at time zone s.time_zone as placed_at
       from site s, generate_series(current_date - :days + 1, current_date, interval '1 day') as day,
