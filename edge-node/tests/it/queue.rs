@@ -13,6 +13,7 @@ use sunakku_edge::store::{NewOrder, Operation, Placing};
 use xtask::harness::{LIMIT, Server, wait_for};
 
 use crate::books::{assert_cooked_once, open_store, read_log};
+use crate::dead_letters::switch;
 use crate::guests::Guests;
 use crate::scripts::new_order;
 use crate::site::{TestSite, order_of};
@@ -150,18 +151,23 @@ async fn a_stream_deleted_by_its_name_is_made_again() {
 async fn jobs_that_the_queue_lost_are_done_though_it_goes_on_with_others() {
     let test = TestSite::start().await;
     let guests = Guests::arrive(&test.kiosk, 4);
+    switch(&test, "pause").await;
     let stream = jetstream(&test).await.get_stream("JOBS").await.unwrap();
-    wait_for("a job to be lost", LIMIT, async || {
-        stream.purge().await.map_err(|error| error.to_string())?;
+    // While nobody takes jobs, some wait in the stream, and those that do are lost with it.
+    wait_for("jobs to wait for long", LIMIT, async || {
         let waiting = queue(&test).await["oldest_seconds"].as_u64();
-        if Some(4) <= waiting {
+        let jobs = stream.get_info().await.map_err(|error| error.to_string())?;
+        if Some(4) <= waiting && jobs.state.messages > 0 {
             Ok(())
         } else {
-            Err(format!("{waiting:?}"))
+            Err(format!("{waiting:?}, {} jobs", jobs.state.messages))
         }
     })
     .await
     .unwrap();
+    let lost = stream.purge().await.unwrap().purged;
+    assert!(lost > 0);
+    switch(&test, "resume").await;
     wait_for("it to be done all the same", LIMIT, async || {
         let waiting = queue(&test).await["oldest_seconds"].as_u64();
         if waiting < Some(3) {

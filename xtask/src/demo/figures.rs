@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn an_item_on_two_lines_is_one_order_of_it() {
         let line = |(n, (item, quantity, price)): (usize, &(&str, i64, i64))| {
-            json!({"line": n + 1, "item": item, "name": item, "quantity": quantity,
+            json!({"line": n + 1, "item": item, "name": {"en": item}, "quantity": quantity,
                    "unit_price": price, "total": quantity * price, "station": "bar"})
         };
         let lines = [("cola", 2, 200), ("cola", 1, 250), ("ramen", 1, 900)];
