@@ -28,7 +28,7 @@ pub struct VerifyArgs {
     pub file: PathBuf,
     /// The hub's public key: base64url as in a JWK, or a file with a set of them, as
     /// `/v1/statements/keys` gives it. Get it by another way than the statement.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub key: String,
 }
 
@@ -125,4 +125,24 @@ fn told(statement: &Statement, key: &PublicKey) -> String {
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_begin_with_a_hyphen() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            args: VerifyArgs,
+        }
+        let words = ["verify", "day.jws", "--key", "-Zq_-"];
+        let program = <Program as clap::Parser>::try_parse_from(words);
+        assert_eq!(
+            program.map(|program| program.args.key).ok().as_deref(),
+            Some("-Zq_-")
+        );
+    }
 }

@@ -26,7 +26,12 @@ pub struct Target {
     #[arg(long, requires = "password")]
     pub user: Option<String>,
     /// Password of --user.
-    #[arg(long, env = "SUNAKKU_LOAD_PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SUNAKKU_LOAD_PASSWORD",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub password: Option<String>,
 }
 
