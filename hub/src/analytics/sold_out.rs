@@ -202,8 +202,16 @@ mod tests {
     #[test]
     fn usual_are_the_open_hours_in_which_it_was_not_out() {
         let day = |n| NaiveDate::from_ymd_opt(2026, 11, n).expect("a date");
-        let at_noon = |n| (0..24).map(|hour| i64::from(hour == 12) * n).collect::<Vec<_>>();
-        let open = Days24::from([(day(25), at_noon(9)), (day(26), at_noon(9)), (day(27), at_noon(9))]);
+        let at_noon = |n| {
+            (0..24)
+                .map(|hour| i64::from(hour == 12) * n)
+                .collect::<Vec<_>>()
+        };
+        let open = Days24::from([
+            (day(25), at_noon(9)),
+            (day(26), at_noon(9)),
+            (day(27), at_noon(9)),
+        ]);
         let sold = ItemDays::from([
             (day(25), (at_noon(4), at_noon(800))),
             (day(27), (at_noon(1), at_noon(200))),

@@ -11,8 +11,8 @@ use sunakku_common::problem::Problem;
 
 use super::super::Hub;
 use super::{
-    Answer, Filter, OrProblem, Report, Scope, Spans, change, orders_of, preparation, report, rounded,
-    sold_out,
+    Answer, Filter, OrProblem, Report, Scope, Spans, change, orders_of, preparation, report,
+    rounded, sold_out,
 };
 use crate::analytics::buckets;
 

@@ -225,7 +225,10 @@ async fn items(
     .await?;
     let mut by_menu: BTreeMap<(String, i64), Vec<(String, String)>> = BTreeMap::new();
     for (menu, version, sku, item) in needs {
-        by_menu.entry((menu, version)).or_default().push((sku, item));
+        by_menu
+            .entry((menu, version))
+            .or_default()
+            .push((sku, item));
     }
     let rows = running.into_iter().flat_map(|(site, menu, version)| {
         let needs = by_menu.get(&(menu, version)).into_iter().flatten();

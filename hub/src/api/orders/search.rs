@@ -98,7 +98,8 @@ pub(super) async fn search(
     let query: QueryAs<'_, Postgres, Row, PgArguments> = sqlx::query_as(AssertSqlSafe(text));
     let notes_from = filter.from.unwrap_or_else(|| {
         let to = filter.to.unwrap_or_else(Utc::now);
-        to.checked_sub_signed(NOTES_FOR).unwrap_or(DateTime::UNIX_EPOCH)
+        to.checked_sub_signed(NOTES_FOR)
+            .unwrap_or(DateTime::UNIX_EPOCH)
     });
     let number = q.as_ref().and_then(|q| q.parse::<i32>().ok());
     let id = q.as_ref().and_then(|q| Uuid::parse_str(q).ok());

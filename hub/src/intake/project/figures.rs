@@ -109,7 +109,11 @@ impl Figures {
     /// Adds what an order sells to the hour and day in which it was placed, or takes it away.
     pub(super) fn count(&mut self, site: &SiteId, order: &Order, sign: i64) {
         let (zone, at) = (self.zone(site), time(order.identity.placed_at));
-        let (hour, day, shown) = (hour(at, zone), day(at, zone), local(at, zone).hour() as usize);
+        let (hour, day, shown) = (
+            hour(at, zone),
+            day(at, zone),
+            local(at, zone).hour() as usize,
+        );
         let mut all = Sold {
             orders: 1,
             ..Sold::default()

@@ -16,12 +16,16 @@ pub(super) async fn all(
     figures: &Figures,
 ) -> Result<(), sqlx::Error> {
     let orders = figures.order_days.iter();
-    let orders: Vec<_> = orders.filter(|(_, day)| **day != OrderDay::default()).collect();
+    let orders: Vec<_> = orders
+        .filter(|(_, day)| **day != OrderDay::default())
+        .collect();
     if !orders.is_empty() {
         add_orders(connection, &orders).await?;
     }
     let items = figures.item_days.iter();
-    let items: Vec<_> = items.filter(|(_, day)| **day != ItemDay::default()).collect();
+    let items: Vec<_> = items
+        .filter(|(_, day)| **day != ItemDay::default())
+        .collect();
     if !items.is_empty() {
         add_items(connection, &items).await?;
     }
@@ -215,7 +219,11 @@ async fn add_durations(
     days: &BTreeMap<DurationKey<NaiveDate>, i64>,
 ) -> Result<(), sqlx::Error> {
     for (table, at, begin) in [
-        ("daily_duration", "day", (|day| day) as fn(NaiveDate) -> NaiveDate),
+        (
+            "daily_duration",
+            "day",
+            (|day| day) as fn(NaiveDate) -> NaiveDate,
+        ),
         ("weekly_duration", "week", monday),
     ] {
         let text = format!(

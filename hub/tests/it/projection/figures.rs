@@ -235,11 +235,13 @@ struct Figures {
     longer: Longer,
 }
 
+/// Units, orders and revenue of a day; orders and units of each of its hours.
+type OfDay = ((i64, i64, i64), Vec<i64>, Vec<i64>);
+
 /// The same by day and week. Weeks begin on Mondays.
 #[derive(Debug, Default, PartialEq)]
 struct Longer {
-    /// With orders and units by hour of the clock.
-    days: BTreeMap<NaiveDate, ((i64, i64, i64), Vec<i64>, Vec<i64>)>,
+    days: BTreeMap<NaiveDate, OfDay>,
     weeks: BTreeMap<(NaiveDate, String), (i64, i64, i64)>,
     /// Units and revenue of an item by hour of the clock.
     item_hours: BTreeMap<(NaiveDate, String), (Vec<i64>, Vec<i64>)>,
