@@ -45,7 +45,7 @@ use tokio::time::Instant;
 
 pub use calls::Call;
 pub use codes::Grant;
-pub use devices::Device;
+pub use devices::{Device, Whom};
 pub use durability::Unsafe;
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;

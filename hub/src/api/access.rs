@@ -85,6 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/v1/sites/{id}/revoke", ADMINS),
     ("GET", "/v1/sites/{id}/settings", SITE_READ),
     ("PUT", "/v1/sites/{id}/settings", SITE),
+    ("GET", "/v1/sites/{id}/devices", SITE_READ),
     ("GET", "/v1/sites/{id}/commands", SITE_READ),
     ("POST", "/v1/sites/{id}/commands", SITE),
     ("GET", "/v1/commands", SITE_READ),

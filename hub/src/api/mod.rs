@@ -156,6 +156,7 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(analytics::stock::list))
         .routes(routes!(analytics::sites::list))
         .routes(routes!(analytics::forecast::get))
+        .routes(routes!(sites::devices::list))
         .routes(routes!(sites::settings::get, sites::settings::set))
         .routes(routes!(commands::of_site, commands::give))
         .routes(routes!(commands::of_all, commands::give_many))

@@ -104,6 +104,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("post", "/v1/sites", ""),
     ("patch", "/v1/sites/{id}", ""),
     ("post", "/v1/sites/{id}/archive", ""),
+    ("get", "/v1/sites/{id}/devices", "urm"),
     ("get", "/v1/sites/{id}/commands", "urm"),
     ("post", "/v1/sites/{id}/commands", "rm"),
     ("post", "/v1/sites/{id}/enrolment", ""),
