@@ -41,7 +41,8 @@ export async function call(method, path, { body, key, etag, match, type } = {}) 
       body: body === undefined ? undefined : type ? String(body) : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (response.status !== 204 && response.status !== 304) parsed = await response.json();
+    const text = await response.text();
+    if (text) parsed = JSON.parse(text);
   } catch (error) {
     throw new Lost(String(error));
   }
