@@ -6,7 +6,7 @@ import { change, now, useData } from './state.js';
 
 const EVERY_MS = 3_000;
 /** A code on a screen is good for minutes, so is the wish to let it in. */
-const PAIR_SECONDS = 600;
+const PAIR_SECONDS = 900;
 /** Wishes are told of for as long, milliseconds. */
 const TOLD_MS = 3_600_000;
 /** What a screen that shows a code can become: word, role. @type {[string, string][]} */
