@@ -10,6 +10,14 @@ const PHOTO = new URL('../../../docs/pictures/phone.png', import.meta.url).pathn
 /** Whether an image is shown, and how. @param {import('playwright-core').Locator} image */
 const shown = (image) => image.evaluate((/** @type {HTMLImageElement} */ one) => ({ width: one.naturalWidth, fit: getComputedStyle(one).objectFit, box: [one.clientWidth, one.clientHeight] }));
 
+/** The kiosk's menu. */
+async function guest() {
+  const page = await demo.page('/', 'kiosk', { width: 1080, height: 1920 });
+  await page.click('.k-attract .k-btn');
+  await page.waitForSelector('[data-item=gyoza]');
+  return page;
+}
+
 test('a picture is uploaded, chosen, published, and the kiosk shows it', async () => {
   const page = await demo.dashboard('/menu');
   await page.click('[data-item=gyoza] .whole');
@@ -38,10 +46,9 @@ test('a picture is uploaded, chosen, published, and the kiosk shows it', async (
   await demo.hubApi('POST', `/v1/menus/${(await demo.hubApi('GET', '/v1/menus')).items[0].id}/publish`, { note: 'With a photo' });
   await until('the new menu at the site', async () => (await demo.api('GET', '/v1/menu')).items.find((item) => item.id === 'gyoza').image === name);
 
-  const kiosk = await demo.page('/', 'kiosk', { width: 1080, height: 1920 });
-  await kiosk.evaluate(() => { /** @type {HTMLElement | null} */ (document.querySelector('.k-attract .k-btn'))?.click(); });
+  const kiosk = await guest();
   const photo = kiosk.locator('.k-card .plate img.photo').first();
-  await photo.waitFor({ timeout: 40_000 });
+  await photo.waitFor();
   await until('the picture at the kiosk', async () => (await shown(photo)).width > 0);
   const { box, fit } = await shown(photo);
   assert.equal(fit, 'cover');
@@ -70,12 +77,11 @@ test('a file that is dropped is uploaded, and one that is uploaded can be chosen
 });
 
 test('a picture that is not there leaves the letter', async () => {
-  const kiosk = await demo.open('/', { width: 1080, height: 1920 });
-  await kiosk.context().route('**/pictures/**', (route) => route.abort());
-  const page = await demo.page('/', 'kiosk', { width: 1080, height: 1920 });
-  await page.context().route('**/pictures/**', (route) => route.abort());
+  const page = await guest();
+  await page.waitForSelector('.k-card .plate img.photo');
+  await page.context().route('**/pictures/**', (route) => route.fulfill({ status: 404 }));
   await page.reload();
-  await page.evaluate(() => { /** @type {HTMLElement | null} */ (document.querySelector('.k-attract .k-btn'))?.click(); });
-  await page.waitForSelector('.k-card .plate .letter');
+  await page.click('.k-attract .k-btn');
+  await page.waitForSelector('[data-item=gyoza] .plate .letter');
   assert.equal(await page.locator('.k-card .plate img.photo').count(), 0);
 });

@@ -52,7 +52,7 @@ export function PictureField({ image, name, choose }) {
   };
   /** What a screen reader says of an uploaded one. @param {any} one @param {number} n */
   const label = (one, n) => one.used_by.length ? t('picture.used', { items: one.used_by.map((/** @type {any} */ use) => use.item).join(', ') }) : t('picture.unused', { n: n + 1 });
-  const option = (/** @type {string} */ option, /** @type {string} */ said) => html`<button key=${option} type="button" class="${plate(option)} ${option === image ? 'on' : ''}" aria-pressed=${option === image} aria-label=${said} title=${said} onClick=${() => choose(option)}><${Picture} image=${option} name=${said || '–'} /></button>`;
+  const option = (/** @type {string} */ option, /** @type {string} */ said) => html`<button key=${option} type="button" class="${plate(option)} ${option === image ? 'on' : ''}" aria-pressed=${option === image} aria-label=${said} title=${said} onClick=${() => choose(option)}><${Picture} image=${option} name=${option || '–'} /></button>`;
   const own = uploaded.data ?? [];
   return html`<fieldset class="pictures ${over ? 'over' : ''}" onDragOver=${(/** @type {DragEvent} */ event) => { event.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)} onDrop=${dropped}><legend>${t('picture')}</legend>
     <div class="now ${plate(image)}"><${Picture} image=${image} name=${name} /></div>
