@@ -19,6 +19,7 @@ mod lists;
 mod log;
 mod menu;
 mod orders;
+mod pictures;
 mod prints;
 mod record;
 mod scripts;
