@@ -18,7 +18,7 @@ use crate::database::is_about_data;
 const CHUNK: i64 = 2_000;
 
 /// Every table that is made of events alone.
-const PROJECTIONS: [&str; 21] = [
+const PROJECTIONS: [&str; 22] = [
     "delete from site_order where site_id = $1",
     "delete from order_line where site_id = $1",
     "delete from stock where site_id = $1",
@@ -38,6 +38,7 @@ const PROJECTIONS: [&str; 21] = [
     "delete from daily_stock where site_id = $1",
     "delete from weekly_stock where site_id = $1",
     "delete from stock_correction where site_id = $1",
+    "delete from site_device where site_id = $1",
     "delete from site_menu where site_id = $1",
     "delete from parked_event where site_id = $1",
 ];
