@@ -24,7 +24,7 @@ pub(super) struct Options {
     pub(super) days: u32,
     /// Orders on each working day at each site: with 2.4 lines each, and a third of them at weekends. As
     /// it stands, 8.4 million orders with 20 million lines in all.
-    #[arg(long, default_value_t = 430)]
+    #[arg(long, default_value_t = 432)]
     pub(super) orders: u32,
 }
 

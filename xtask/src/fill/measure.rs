@@ -43,7 +43,8 @@ pub(super) async fn run(options: &Options) -> Result<bool> {
     let site = first_site(&client).await?;
     println!("| answer | p50 ms | p95 ms | most ms | bytes | read by |\n|---|---|---|---|---|---|");
     let mut is_good = true;
-    for path in paths(&site) {
+    let order = last_order(&client, &site).await?;
+    for path in paths(&site, &order) {
         if !path.contains(&options.only) {
             continue;
         }
@@ -55,7 +56,7 @@ pub(super) async fn run(options: &Options) -> Result<bool> {
             let answer = client.get(&path).await?;
             let took = begin.elapsed();
             if answer.status != 200 {
-                failed = Some(answer.status);
+                failed = Some(answer.status.as_u16());
                 break;
             }
             if ask >= WARM_UP {
@@ -109,8 +110,16 @@ async fn first_site(client: &Client) -> Result<String> {
     id(&sites["rows"][0]).context("there is no site")
 }
 
+/// Its last order.
+async fn last_order(client: &Client, site: &str) -> Result<String> {
+    let path = format!("/v1/orders?limit=1&site={site}");
+    let orders = client.get(&path).await?.expect(200)?.body;
+    let id = orders["items"][0]["id"].as_str().map(str::to_owned);
+    id.context("the site has no order")
+}
+
 /// What the dashboard's views ask for.
-fn paths(site: &str) -> Vec<String> {
+fn paths(site: &str, order: &str) -> Vec<String> {
     let today = Utc::now().date_naive();
     let days = |n: u64| {
         let (from, to) = (today - Days::new(n - 1), today + Days::new(1));
@@ -121,13 +130,17 @@ fn paths(site: &str) -> Vec<String> {
         "/v1/overview",
         "/v1/sites?limit=200",
         "/v1/ledger?limit=200",
+        "/v1/ledger?all=true",
         "/v1/menus?limit=200",
         "/v1/audit?limit=50",
+        "/v1/audit?action=site&limit=6",
         "/v1/users?limit=200",
     ]
     .map(str::to_owned)
     .into();
-    paths.push(format!("/v1/sites/{site}"));
+    paths.push(format!("/v1/sites/{site}/commands?limit=20"));
+    paths.push(format!("/v1/orders/{order}"));
+    paths.push(format!("/v1/orders/{order}/timeline"));
     for search in [
         "",
         "&number=17",

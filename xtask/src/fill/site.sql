@@ -85,12 +85,13 @@ from daily_sales where site_id = 'fill-' || lpad(:site::text, 3, '0') group by 1
 
 insert into daily_item_hours (site_id, item, day, units, revenue)
 select site_id, item, day, array_agg(units order by shown), array_agg(revenue order by shown)
-from (select k.site_id, k.item, k.day, shown, coalesce(sum(s.units), 0)::bigint as units, coalesce(sum(s.revenue), 0)::bigint as revenue
-      from (select d.site_id, d.item, d.day, t.time_zone from daily_sales d join site t using (site_id)
-            where d.site_id = 'fill-' || lpad(:site::text, 3, '0')) k
-      cross join generate_series(0, 23) as shown
-      left join hourly_sales s on s.site_id = k.site_id and s.item = k.item
-            and s.hour = (k.day::timestamp + make_interval(hours => shown)) at time zone k.time_zone
+from (select site_id, item, day, shown, sum(units)::bigint as units, sum(revenue)::bigint as revenue
+      from (select h.site_id, h.item, (h.hour at time zone t.time_zone)::date as day,
+                   extract(hour from h.hour at time zone t.time_zone)::int as shown, h.units, h.revenue
+            from hourly_sales h join site t using (site_id) where h.site_id = 'fill-' || lpad(:site::text, 3, '0')
+            union all
+            select site_id, item, day, shown, 0, 0 from daily_sales cross join generate_series(0, 23) as shown
+            where site_id = 'fill-' || lpad(:site::text, 3, '0')) each
       group by 1, 2, 3, 4) hours
 group by 1, 2, 3;
 
