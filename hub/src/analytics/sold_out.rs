@@ -1,6 +1,6 @@
 //! How long something could not be sold within a range, and what would have been sold.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
@@ -67,18 +67,18 @@ fn slot(at: DateTime<Utc>, zone: Tz) -> Slot {
     }
 }
 
-/// The hours of the site's dates that the intervals touch.
-pub(crate) fn touched(intervals: &[Interval], zone: Tz) -> HashSet<(NaiveDate, u32)> {
-    let mut hours = HashSet::new();
+/// The hours of each of the site's dates that the intervals touch: a bit for each, from 0 o'clock on.
+pub(crate) fn touched(intervals: &[Interval], zone: Tz) -> HashMap<NaiveDate, u32> {
+    let mut days: HashMap<NaiveDate, u32> = HashMap::new();
     for (from, to) in intervals {
         let mut at = *from;
         while at < *to {
             let shown = local(at, zone);
-            hours.insert((shown.date(), shown.hour()));
+            *days.entry(shown.date()).or_default() |= 1 << shown.hour();
             at = hour(at, zone) + TimeDelta::hours(1);
         }
     }
-    hours
+    days
 }
 
 /// What an item sells in each slot, of the hours in which the site took orders (`open`) and its SKU was
@@ -86,24 +86,30 @@ pub(crate) fn touched(intervals: &[Interval], zone: Tz) -> HashSet<(NaiveDate, u
 pub(crate) fn usual(
     open: &Days24,
     sold: &ItemDays,
-    out: &HashSet<(NaiveDate, u32)>,
+    out: &HashMap<NaiveDate, u32>,
 ) -> BTreeMap<Slot, Usual> {
-    let mut slots: BTreeMap<Slot, Usual> = BTreeMap::new();
+    let mut sums = [[Usual::default(); 24]; 2];
     for (day, orders) in open {
-        let is_weekend = day.weekday().number_from_monday() > 5;
+        let of_week = &mut sums[usize::from(day.weekday().number_from_monday() > 5)];
+        let out = out.get(day).copied().unwrap_or(0);
         let sold = sold.get(day);
-        for (hour, n) in (0_u32..).zip(0..orders.len()) {
-            if orders[n] == 0 || out.contains(&(*day, hour)) {
+        for (hour, (sum, orders)) in of_week.iter_mut().zip(orders).enumerate() {
+            if *orders == 0 || out >> hour & 1 == 1 {
                 continue;
             }
-            let of = |hours: Option<&Vec<i64>>| hours.and_then(|hours| hours.get(n)).copied();
-            let slot = slots.entry(Slot { is_weekend, hour }).or_default();
-            slot.hours += 1;
-            slot.units += of(sold.map(|(units, _)| units)).unwrap_or(0);
-            slot.revenue += of(sold.map(|(_, revenue)| revenue)).unwrap_or(0);
+            let of = |hours: &Vec<i64>| hours.get(hour).copied().unwrap_or(0);
+            sum.hours += 1;
+            sum.units += sold.map_or(0, |(units, _)| of(units));
+            sum.revenue += sold.map_or(0, |(_, revenue)| of(revenue));
         }
     }
+    let slots = [false, true].into_iter().zip(sums);
     slots
+        .flat_map(|(is_weekend, hours)| {
+            let hours = (0..).zip(hours).filter(|(_, usual)| usual.hours > 0);
+            hours.map(move |(hour, usual)| (Slot { is_weekend, hour }, usual))
+        })
+        .collect()
 }
 
 /// Units and revenue that were not made in so much time of each slot, at the usual rate.
@@ -217,7 +223,7 @@ mod tests {
             (day(27), (at_noon(1), at_noon(200))),
         ]);
         let out = touched(&[(at(12, 59), at(13, 1))], Tz::UTC);
-        assert_eq!(out, HashSet::from([(day(27), 12), (day(27), 13)]));
+        assert_eq!(out, HashMap::from([(day(27), 1 << 12 | 1 << 13)]));
         let noon = Slot {
             is_weekend: false,
             hour: 12,

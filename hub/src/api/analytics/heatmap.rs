@@ -77,15 +77,21 @@ async fn by_days(pool: &PgPool, spans: &Spans) -> Result<Cells, sqlx::Error> {
         )
         .fetch_all(pool)
         .await?;
-    let mut cells = Cells::new();
+    let mut sums = [[(0, 0); 24]; 8];
     for (weekday, orders, units) in days {
-        let hours = (0..).zip(orders.into_iter().zip(units));
-        for (hour, (orders, units)) in hours.filter(|(_, (orders, _))| *orders > 0) {
-            let cell = cells.entry((weekday, hour)).or_default();
-            *cell = (cell.0 + orders, cell.1 + units);
+        // From 1 to 7.
+        let Some(hours) = usize::try_from(weekday).ok().and_then(|n| sums.get_mut(n)) else {
+            continue;
+        };
+        for (sum, (orders, units)) in hours.iter_mut().zip(orders.into_iter().zip(units)) {
+            *sum = (sum.0 + orders, sum.1 + units);
         }
     }
-    Ok(cells)
+    let cells = (0..).zip(sums).flat_map(|(weekday, hours)| {
+        let cells = (0..).zip(hours).filter(|(_, (orders, _))| *orders > 0);
+        cells.map(move |(hour, sum)| ((weekday, hour), sum))
+    });
+    Ok(cells.collect())
 }
 
 /// Of a range that begins or ends within a day.

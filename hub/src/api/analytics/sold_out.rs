@@ -20,7 +20,7 @@ use crate::analytics::sold_out::{
 };
 
 /// Days up to the end of the range whose hours tell what is usual.
-const USUAL_DAYS: u64 = 56;
+const USUAL_DAYS: u64 = 28;
 
 /// A SKU that could not be sold for a while.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
