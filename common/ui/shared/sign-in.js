@@ -280,7 +280,9 @@ function ways() {
 
 /** The panel that stands in for the page while nobody is signed in. */
 export function SignIn() {
-  const [way, setWay] = useState(ways()[0]);
+  const [chosen, setWay] = useState('');
+  // The page has named itself only after this was first drawn.
+  const way = chosen || ways()[0];
   const [working, setWorking] = useState(false);
   if (session.value === undefined) {
     return html`<main class="sign-in"><div><${Logo} /><h1>${t('sign-in.waiting')}</h1></div></main>`;
