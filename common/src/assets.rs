@@ -148,19 +148,19 @@ impl Assets {
     }
 }
 
+/// Whether who asks has what this tag names.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let known = headers.get(header::IF_NONE_MATCH);
+    let known = known.and_then(|value| value.to_str().ok());
+    // On its way a compressing proxy may have marked it as weak.
+    let mut tags = known.unwrap_or_default().split(',');
+    tags.any(|tag| tag.trim().trim_start_matches("W/") == etag)
+}
+
 impl Asset {
     fn answer(&self, headers: &HeaderMap) -> Response {
-        let known = headers
-            .get(header::IF_NONE_MATCH)
-            .and_then(|value| value.to_str().ok());
         let etag = self.etag.to_str().unwrap_or_default();
-        // On its way a compressing proxy may have marked it as weak.
-        let known = known.is_some_and(|known| {
-            known
-                .split(',')
-                .any(|tag| tag.trim().trim_start_matches("W/") == etag)
-        });
-        let mut response = if known {
+        let mut response = if is_known(headers, etag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             self.body.clone().into_response()

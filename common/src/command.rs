@@ -7,7 +7,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
+use crate::claims::Role;
 use crate::ids::{CommandId, OrderId, SiteId, check_code};
 use crate::text::is_printable;
 
@@ -18,6 +20,8 @@ pub const MAX_COMMANDS: usize = 50;
 pub const MAX_LIFE_SECONDS: i64 = 14 * 24 * 3_600;
 /// Characters of a reason at most.
 const MAX_REASON_CHARS: usize = 200;
+/// Digits of the code that a screen shows to be let in.
+pub const PAIRING_DIGITS: usize = 8;
 /// Units that can be set, added or taken at once.
 const MAX_UNITS: i64 = 1_000_000;
 
@@ -69,6 +73,25 @@ pub enum What {
         /// Units; null to stop counting.
         #[serde(deserialize_with = "Option::deserialize")]
         on_hand: Option<u32>,
+    },
+    /// Lets a screen in that shows a code.
+    #[serde(rename = "device.pair")]
+    DevicePair {
+        /// The code: eight digits.
+        code: String,
+        /// What the device is called from now on.
+        name: String,
+        /// What it is to be: the page that shows the code decides what is possible.
+        role: Role,
+    },
+    /// Lets a device in no more.
+    #[serde(rename = "device.revoke")]
+    DeviceRevoke {
+        /// The device.
+        device: Uuid,
+        /// Why, where that is told.
+        #[serde(default)]
+        reason: Option<String>,
     },
     /// Takes a SKU off sale.
     #[serde(rename = "stock.suspend")]
@@ -141,7 +164,9 @@ pub enum What {
 }
 
 /// Every kind of command.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 12] = [
+    "device.pair",
+    "device.revoke",
     "menu.reload",
     "order.cancel",
     "queue.pause",
@@ -200,8 +225,15 @@ impl What {
             | Self::StockResume { sku: code, reason } => {
                 (sku, why) = (Some(code), reason.as_ref());
             }
+            Self::DevicePair { code, name, .. } => {
+                if code.len() != PAIRING_DIGITS || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(format!("code: the {PAIRING_DIGITS} digits on the screen"));
+                }
+                check_code(name).map_err(|error| format!("name: {error}"))?;
+            }
             Self::OrderCancel { reason, .. } => why = Some(reason),
-            Self::SiteClose { reason, .. }
+            Self::DeviceRevoke { reason, .. }
+            | Self::SiteClose { reason, .. }
             | Self::SiteOpen { reason }
             | Self::QueuePause { reason }
             | Self::QueueResume { reason } => why = reason.as_ref(),
@@ -240,7 +272,15 @@ mod tests {
     fn every_kind_is_read_and_checked() {
         let order = OrderId::new();
         let cancel = format!(r#"{{"order":"{order}","reason":"burnt"}}"#);
+        let device = Uuid::now_v7();
+        let revoke = format!(r#"{{"device":"{device}","reason":"lost"}}"#);
         for (kind, good, bad) in [
+            (
+                "device.pair",
+                r#"{"code":"01234567","name":"kiosk-2","role":"kiosk"}"#,
+                r#"{"code":"0123456","name":"kiosk-2","role":"kiosk"}"#,
+            ),
+            ("device.revoke", revoke.as_str(), r#"{"device":"kiosk-2"}"#),
             ("menu.reload", "{}", r#"{"go_back":1}"#),
             ("order.cancel", cancel.as_str(), r#"{"order":"1"}"#),
             ("queue.pause", r#"{"reason":"fire"}"#, r#"{"reason":" "}"#),

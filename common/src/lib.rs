@@ -30,6 +30,7 @@ pub mod nats;
 pub mod openapi;
 pub mod order;
 pub mod password;
+pub mod picture;
 pub mod pricing;
 pub mod problem;
 pub mod serve;

@@ -51,6 +51,17 @@ pub const ALL_CREDENTIALS: &str = "up.*.cred";
 /// Queue group of the hub's replicas on [`ALL_CREDENTIALS`].
 pub const CREDENTIALS_GROUP: &str = "credentials";
 
+/// Site → hub, request: an uploaded picture ([`crate::picture::PictureWanted`]).
+pub fn picture(site: &SiteId) -> String {
+    format!("up.{site}.picture")
+}
+
+/// What the hub subscribes to, to give sites the pictures of their menus.
+pub const ALL_PICTURES: &str = "up.*.picture";
+
+/// Queue group of the hub's replicas on [`ALL_PICTURES`].
+pub const PICTURES_GROUP: &str = "pictures";
+
 /// A bucket in which the hub keeps one key per site, for the site to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
@@ -127,6 +138,11 @@ pub fn site_of_credentials(subject: &str) -> Option<SiteId> {
     site_of(subject, ".cred")
 }
 
+/// The site that wants a picture, or `None` when it is no such subject.
+pub fn site_of_picture(subject: &str) -> Option<SiteId> {
+    site_of(subject, ".picture")
+}
+
 fn site_of(subject: &str, rest: &str) -> Option<SiteId> {
     subject
         .strip_prefix("up.")?
@@ -182,6 +198,7 @@ mod tests {
             ("$KV.menu.*", "down.{{wildcard(1)}}.menu")
         );
         assert_eq!(menu(&site), "down.s1.menu");
+        assert_eq!(site_of_picture(&picture(&site)), Some(site.clone()));
         assert_eq!(site_of_received(&received(&site)), Some(site));
     }
 

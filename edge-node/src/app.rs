@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::door::Door;
-use crate::downline::{Downline, Menus, SiteState};
+use crate::downline::{Downline, Menus, PictureKeeper, Pictures, SiteState};
 use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, LiveReader};
@@ -67,6 +67,7 @@ impl App {
         let kitchen = Kitchen::new(&config.stations);
         let menus = Menus::start(store.clone(), kitchen.clone(), menu).await;
         let menus = menus.context("reading the store")?;
+        let pictures = Pictures::start(&store).await.context("reading the store")?;
         let site = SiteState::start(store.clone(), config.site.clone(), config.limits).await;
         let site = site.context("reading the store")?;
         let nats = connect_nats(&config).await?;
@@ -107,6 +108,7 @@ impl App {
         let inner = Shared {
             kitchen,
             menus,
+            pictures,
             site,
             live,
             queue,
@@ -168,6 +170,14 @@ impl App {
         tasks.spawn(kitchen.run(store, ending.clone()));
         tasks.spawn(shared.gate.clone().run(ending.clone()));
         tasks.spawn(Downline::new(self.state.clone()).run(ending.clone()));
+        let keeper = PictureKeeper {
+            pictures: shared.pictures.clone(),
+            store: shared.store.clone(),
+            menus: shared.menus.clone(),
+            nats: shared.nats.clone(),
+            sync: shared.sync.clone(),
+        };
+        tasks.spawn(keeper.run(ending.clone()));
         if let Some(credentials) = self.credentials {
             tasks.spawn(credentials.run(ending.clone()));
         }

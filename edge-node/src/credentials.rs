@@ -101,7 +101,7 @@ fn ask_after(jwt: &str) -> Duration {
 }
 
 /// Waits until the hub is there again.
-async fn reconnected(sync: &mut watch::Receiver<SyncStatus>) {
+pub(crate) async fn reconnected(sync: &mut watch::Receiver<SyncStatus>) {
     let mut before = sync.borrow_and_update().connected;
     while sync.changed().await.is_ok() {
         let connected = sync.borrow_and_update().connected;

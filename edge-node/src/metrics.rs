@@ -94,6 +94,8 @@ pub(crate) const ESTIMATE_ERROR: &str = "sunakku_kitchen_estimate_error_seconds"
 pub(crate) const MENU_VERSION: &str = "sunakku_menu_version";
 /// When the hub last confirmed that version, seconds since 1970; 0 when it has not.
 pub(crate) const MENU_CONFIRMED: &str = "sunakku_menu_confirmed_timestamp_seconds";
+/// Pictures that the menu names and that have not come from the hub yet.
+pub(crate) const PICTURES_MISSING: &str = "sunakku_pictures_missing";
 /// Answers with the menu: ready (hit), or made anew (miss).
 pub(crate) const MENU_CACHE: &str = "sunakku_menu_cache_requests_total";
 /// Menus of the hub that were not taken.
@@ -190,6 +192,10 @@ pub(crate) fn describe() {
         "When the hub last confirmed the menu"
     );
     describe_counter!(MENU_CACHE, "Answers with the menu, ready or made anew");
+    describe_gauge!(
+        PICTURES_MISSING,
+        "Pictures of the menu that the site has not got yet"
+    );
     describe_counter!(MENU_REFUSED, "Menus of the hub that were not taken");
     describe_counter!(DOWNLINE_READS, "Menu and settings asked for, by result");
     describe_counter!(DOWNLINE_PUSHES, "Menu and settings pushed, by result");
@@ -300,6 +306,7 @@ fn start_at_zero() {
         }
     }
     counter!(MENU_REFUSED).absolute(0);
+    gauge!(PICTURES_MISSING).set(0.0);
     gauge!(WEBSOCKETS).set(0.0);
     gauge!(CLOCK_SKEW).set(0.0);
     // Known to Prometheus before the first order, as distributions of nothing.

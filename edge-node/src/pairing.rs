@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use sunakku_common::claims::Role;
+use sunakku_common::command::PAIRING_DIGITS;
 use uuid::Uuid;
 
-use crate::store::Device;
+use crate::gate::Gate;
+use crate::store::{Device, Operation, StoreError};
 
 /// Screens that ask at a time at most, in all and of one address.
 const MAX: usize = 200;
@@ -36,6 +38,31 @@ pub(crate) enum Standing {
     Paired(Device, String),
     /// It has never asked, or not lately.
     Unknown,
+}
+
+/// Why a screen is not let in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPaired {
+    #[error("No screen shows this code now. Codes run out: look at the screen again.")]
+    Unknown,
+    #[error("The page that shows this code is that of a {0}.")]
+    OtherKind(Role),
+    #[error("A device has this name. Revoke it first if this one takes its place.")]
+    NameTaken,
+    #[error("This site has as many devices as one may have. Revoke those that are not used.")]
+    TooMany,
+}
+
+impl NotPaired {
+    /// The same as a word for programs.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown-pairing",
+            Self::OtherKind(_) => "other-kind",
+            Self::NameTaken => "name-taken",
+            Self::TooMany => "too-many-devices",
+        }
+    }
 }
 
 /// All screens that ask, by their secrets.
@@ -69,7 +96,7 @@ impl Pairings {
             }
             let mut source = rand::rng();
             let code = loop {
-                let code = format!("{:08}", source.random_range(0..100_000_000));
+                let code = format!("{:0PAIRING_DIGITS$}", source.random_range(0..100_000_000));
                 if asking.values().all(|one| one.code != code) {
                     break code;
                 }
@@ -88,8 +115,37 @@ impl Pairings {
         })
     }
 
+    /// Lets the screen in that shows a code, as a device of this name and role. Asked again, it answers the
+    /// device of the first time.
+    pub(crate) async fn confirm(
+        &self,
+        gate: &Gate,
+        operation: &Operation,
+        (code, name, role): (&str, String, Role),
+    ) -> Result<Result<Device, NotPaired>, StoreError> {
+        let Some((shown, already)) = self.shown(code, Instant::now()) else {
+            return Ok(Err(NotPaired::Unknown));
+        };
+        if let Some(device) = already {
+            let same = device.name == name && device.role == role;
+            return Ok(same.then_some(device).ok_or(NotPaired::Unknown));
+        }
+        if shown != role {
+            return Ok(Err(NotPaired::OtherKind(shown)));
+        }
+        if gate.devices().iter().any(|(device, _)| device.name == name) {
+            return Ok(Err(NotPaired::NameTaken));
+        }
+        let Some(device) = gate.pair(operation, name, role).await? else {
+            return Ok(Err(NotPaired::TooMany));
+        };
+        self.pair(code, &device, Instant::now());
+        tracing::info!(by = operation.actor(), device = device.name, role = %device.role, "a device was paired");
+        Ok(Ok(device))
+    }
+
     /// What the screen that shows a code may become, and what it is already.
-    pub(crate) fn shown(&self, code: &str, now: Instant) -> Option<(Role, Option<Device>)> {
+    fn shown(&self, code: &str, now: Instant) -> Option<(Role, Option<Device>)> {
         self.with(now, |asking| {
             let found = asking.values().find(|one| one.code == code);
             found.map(|one| (one.role, one.device.clone()))
@@ -97,7 +153,7 @@ impl Pairings {
     }
 
     /// Lets the screen with this code know what device it is; one that knows keeps what it has.
-    pub(crate) fn pair(&self, code: &str, device: &Device, now: Instant) {
+    fn pair(&self, code: &str, device: &Device, now: Instant) {
         self.with(now, |asking| {
             let found = asking.values_mut().find(|one| one.code == code);
             if let Some(one) = found {

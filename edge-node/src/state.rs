@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::door::Door;
-use crate::downline::{Menus, SiteState};
+use crate::downline::{Menus, Pictures, SiteState};
 use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) store: Store,
     pub(crate) menus: Menus,
+    pub(crate) pictures: Pictures,
     pub(crate) site: SiteState,
     pub(crate) live: Live,
     pub(crate) queue: Queue,

@@ -31,8 +31,8 @@ use crate::{Config, api, broker, database, metrics};
 
 /// One commits, one watches, one to spare.
 const INTAKE_CONNECTIONS: u32 = 3;
-/// One listens, four work, one tells who is let in.
-const DOWNLINE_CONNECTIONS: u32 = 6;
+/// One listens, five work, one tells who is let in.
+const DOWNLINE_CONNECTIONS: u32 = 7;
 /// Viewers of the live page that one replica tells of changes.
 const MAX_VIEWERS: usize = 500;
 /// The transaction of a group may take as long as so many statements.
@@ -90,6 +90,7 @@ impl App {
         let hub = api::Hub {
             live: live.clone(),
             viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
+            makers: Arc::new(Semaphore::new(api::MAKERS)),
             pool: api_pool.clone(),
             identity: Arc::clone(&identity),
             browsers: config.browsers.clone(),

@@ -59,6 +59,8 @@ pub struct Http {
     pub max_body_bytes: usize,
     /// Bytes of a whole menu that is sent at most.
     pub max_menu_bytes: usize,
+    /// Bytes of a picture that is uploaded at most.
+    pub max_picture_bytes: usize,
     /// Seconds that a request may take.
     pub timeout_seconds: u32,
     /// Seconds for which the hub still takes requests when it is to end, while `/readyz` says no.

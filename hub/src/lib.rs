@@ -11,6 +11,7 @@
 //! - [`identity`] signs people in and keeps the keys that vouch for them.
 //! - [`upkeep`] waits for the database, watches it, and makes partitions in advance.
 //! - [`menus`] keeps drafts, versions and what each site is to run.
+//! - `pictures` keeps pictures of items that people upload.
 //! - `analytics` answers what was sold, how fast and what was not there.
 //! - `live` tells pages how all sites are, as it changes.
 //! - [`ledger`] proves that what is stored is what the sites sent, [`statements`] says what that was.
@@ -35,6 +36,7 @@ mod live;
 pub mod menus;
 pub mod metrics;
 pub(crate) mod people;
+mod pictures;
 pub(crate) mod sessions;
 pub mod sites;
 pub mod statements;

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::ids::check_code;
 use crate::money::Minor;
+use crate::picture::MAX_PER_MENU;
 use crate::text::{Text, is_printable};
 
 /// The dearest thing on a menu, minor units: keeps every sum of an order far from overflow.
@@ -60,6 +61,10 @@ impl Menu {
             let path = format!("items[{n}]");
             faults.code(&path, "id", &item.id, &mut items);
             self.find_item_faults(&path, item, &mut faults);
+        }
+        if self.pictures().len() > MAX_PER_MENU {
+            let what = format!("name more than {MAX_PER_MENU} uploaded pictures");
+            faults.add("items", "", &what);
         }
         let bytes = canonical::text(self).map_or(usize::MAX, |text| text.len());
         if bytes > MAX_MENU_BYTES {

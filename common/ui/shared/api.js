@@ -22,11 +22,11 @@ function own() {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{body?: unknown, key?: string, etag?: string, match?: string, type?: string}} [options] `type` says what a body
- *   that is no JSON is, and `match` what its author had seen
+ * @param {{body?: unknown, key?: string, etag?: string, match?: string, type?: string, timeout?: number}} [options] `type` says what a body
+ *   that is no JSON is, `match` what its author had seen, and `timeout` when its answer counts as lost, milliseconds
  * @returns {Promise<Answer>}
  */
-export async function call(method, path, { body, key, etag, match, type } = {}) {
+export async function call(method, path, { body, key, etag, match, type, timeout = TIMEOUT_MS } = {}) {
   /** @type {Record<string, string>} */
   const headers = { ...own(), accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = type ?? 'application/json';
@@ -38,10 +38,11 @@ export async function call(method, path, { body, key, etag, match, type } = {}) 
   try {
     response = await fetch(path, {
       method, headers, cache: 'no-store', credentials: 'same-origin', redirect: 'error',
-      body: body === undefined ? undefined : type ? String(body) : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      body: body === undefined || body instanceof Blob ? body : type ? String(body) : JSON.stringify(body),
+      signal: AbortSignal.timeout(timeout),
     });
-    if (response.status !== 204 && response.status !== 304) parsed = await response.json();
+    const text = await response.text();
+    if (text) parsed = JSON.parse(text);
   } catch (error) {
     throw new Lost(String(error));
   }
@@ -66,7 +67,7 @@ export async function download(path, accept) {
  * @param {string} method
  * @param {string} path
  * @param {unknown} body
- * @param {{key?: string, tries?: number, match?: string, type?: string}} [options]
+ * @param {{key?: string, tries?: number, match?: string, type?: string, timeout?: number}} [options]
  * @returns {Promise<Answer>}
  */
 export async function act(method, path, body, { key = crypto.randomUUID(), tries = 4, ...more } = {}) {

@@ -1,5 +1,5 @@
 // Pictures of items, by the names that menus use, each on its plate.
-import { html } from './ui.js';
+import { html, useEffect, useState } from './ui.js';
 
 const FOLDER = new URL('../img/', import.meta.url).pathname;
 
@@ -19,11 +19,36 @@ export function plate(image) {
   return `p-${PLATES[image ?? ''] ?? 'rice'}`;
 }
 
+/** Where uploaded pictures are: the edge and the hub each have them under an address of their own. */
+export const uploads = { folder: '/pictures/' };
+/** Names of those. */
+const UPLOADED = /^[0-9a-f]{32}\.(jpg|png)$/;
+/** Pause before one that was not there is asked for again, milliseconds: a site may not have got it yet. */
+const AGAIN_MS = 20_000;
+
 /**
  * The picture of an item; its first letter where there is none.
  * @param {{image: string | null | undefined, name: string}} props
  */
 export function Picture({ image, name }) {
   if (image && PLATES[image]) return html`<img src="${FOLDER}${image}.svg" alt="" />`;
+  if (image && UPLOADED.test(image)) return html`<${Uploaded} key=${image} image=${image} name=${name} />`;
+  return html`<${Letter} name=${name} />`;
+}
+
+/** @param {{name: string}} props */
+function Letter({ name }) {
   return html`<span class="letter" aria-hidden="true">${[...name][0]}</span>`;
+}
+
+/** One that was uploaded; the letter while it is not there. @param {{image: string, name: string}} props */
+function Uploaded({ image, name }) {
+  const [absent, setAbsent] = useState(false);
+  useEffect(() => {
+    if (!absent) return undefined;
+    const timer = setTimeout(() => setAbsent(false), AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [absent]);
+  if (absent) return html`<${Letter} name=${name} />`;
+  return html`<img class="photo" src="${uploads.folder}${image}" alt="" decoding="async" onError=${() => setAbsent(true)} />`;
 }

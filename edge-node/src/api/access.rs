@@ -55,6 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/pickup", Open),
     ("GET", "/ops", Open),
     ("GET", "/ui/{version}/{*path}", Open),
+    ("GET", "/pictures/{name}", Open),
     ("GET", "/docs", Open),
     ("GET", "/docs/", Open),
     ("GET", "/docs/{*rest}", Open),

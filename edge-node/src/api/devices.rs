@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::shared::{Why, operation, reason_text};
 use crate::screens::Connected;
 use crate::state::AppState;
-use crate::store::Device;
+use crate::store::{Device, Whom};
 
 /// What is connected, and what was let in.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -71,7 +71,12 @@ pub(super) async fn revoke(
     let MaybeJson(why) = body?;
     let reason = reason_text(why.and_then(|why| why.reason))?;
     let operation = operation(&caller, &headers, &("revoke", id, &reason))?;
-    match state.inner.gate.revoke(&operation, id, reason).await? {
+    match state
+        .inner
+        .gate
+        .revoke(&operation, (id, Whom::Known), reason)
+        .await?
+    {
         Some(_freshness) => Ok(StatusCode::NO_CONTENT),
         None => Err(Problem::not_found(
             "There is no such device, or it was revoked before.",

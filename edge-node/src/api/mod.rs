@@ -11,6 +11,7 @@ mod live;
 mod menu;
 mod movements;
 mod orders;
+mod pictures;
 mod printers;
 mod queue;
 mod session;
@@ -73,6 +74,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
         // Who may call which: `access.rs`.
+        .routes(routes!(pictures::picture))
         .routes(routes!(menu::menu))
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::get))

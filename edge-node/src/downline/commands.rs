@@ -15,7 +15,7 @@ use sunakku_common::subjects;
 use super::Downline;
 use crate::metrics as names;
 use crate::state::AppState;
-use crate::store::{Close, ErrorChain, Operation, Step, StockMove, StockMoving, StoreError};
+use crate::store::{Close, ErrorChain, Operation, Step, StockMove, StockMoving, StoreError, Whom};
 
 /// What became of a command.
 enum Outcome {
@@ -187,6 +187,19 @@ impl AppState {
                 true => Ok(Outcome::Applied),
                 false => Err(Later::HubAway),
             },
+            What::DevicePair { code, name, role } => {
+                let (pairings, gate) = (&self.inner.pairings, &self.inner.gate);
+                let confirmed = pairings.confirm(gate, operation, (&code, name, role));
+                Ok(match confirmed.await? {
+                    Ok(_device) => Outcome::Applied,
+                    Err(why) => Outcome::Refused(why.word(), why.to_string()),
+                })
+            }
+            What::DeviceRevoke { device, reason } => {
+                let gate = &self.inner.gate;
+                gate.revoke(operation, (device, Whom::Any), reason).await?;
+                Ok(Outcome::Applied)
+            }
             What::QueuePause { reason } => self.switch_queue(operation, true, reason).await,
             What::QueueResume { reason } => self.switch_queue(operation, false, reason).await,
         }

@@ -4,6 +4,7 @@
 //! hub keeps for the site. The seed file counts only until the hub has a menu. No request waits
 //! for any of it: handlers take the snapshot, whole, and a change puts another in its place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,6 +14,7 @@ use sunakku_common::down::{Mark, MenuDown, MenuVersion, Origin, Verdict, judge};
 use sunakku_common::event::MenuRefused;
 use sunakku_common::menu::Menu;
 use sunakku_common::money::Currency;
+use sunakku_common::picture::PictureName;
 use tokio::sync::{Mutex, watch};
 
 use crate::kitchen::Kitchen;
@@ -120,6 +122,15 @@ impl Menus {
     /// The menu as of now.
     pub(crate) fn current(&self) -> Arc<MenuSnapshot> {
         self.inner.current.load_full()
+    }
+
+    /// The uploaded pictures that the menu names, and the next one.
+    pub(crate) async fn pictures(&self) -> BTreeSet<PictureName> {
+        let mut pictures = self.current().menu.pictures();
+        let next = self.inner.book.lock().await.next.clone();
+        let next = next.and_then(|next| next.next.menu.open(None).ok());
+        pictures.extend(next.iter().flat_map(Menu::pictures));
+        pictures
     }
 
     /// How the site stands with its menu.

@@ -1,4 +1,4 @@
-//! What comes down from the hub: the menu, the site's settings, commands.
+//! What comes down from the hub: the menu, the site's settings, commands, pictures.
 //!
 //! The hub keeps menu and settings under one key per site each. A change is pushed; so that a
 //! push which was lost does no harm, both are read at the start, whenever the hub is there again,
@@ -6,6 +6,7 @@
 
 mod commands;
 mod menus;
+mod pictures;
 mod read;
 mod site;
 
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use menus::{MenuStatus, Menus};
+pub(crate) use pictures::{PictureKeeper, Pictures};
 pub(crate) use site::{SiteShown, SiteState, Standing};
 
 use crate::state::AppState;

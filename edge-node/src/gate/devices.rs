@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Gate;
-use crate::store::{Device, ErrorChain, Freshness, Operation, Store, StoreError};
+use crate::store::{Device, ErrorChain, Freshness, Operation, Store, StoreError, Whom};
 
 /// Devices of a site at most.
 const MAX_DEVICES: usize = 1_000;
@@ -124,11 +124,11 @@ impl Gate {
         Ok(Some(device))
     }
 
-    /// Lets a device in no more, and cuts it off; `None` when there is none with this id.
+    /// Lets a device in no more, and cuts it off; `None` when there is none of those.
     pub(crate) async fn revoke(
         &self,
         operation: &Operation,
-        id: Uuid,
+        (id, whom): (Uuid, Whom),
         reason: Option<String>,
     ) -> Result<Option<Freshness>, StoreError> {
         // One that is not there any more may have been revoked by this very operation.
@@ -143,7 +143,7 @@ impl Gate {
         let revoked = self
             .inner
             .store
-            .revoke_device(operation, &device, reason, until)
+            .revoke_device(operation, (&device, whom), reason, until)
             .await?;
         if revoked.is_some() {
             self.change(|known| {
@@ -204,7 +204,7 @@ impl Gate {
         };
         for id in self.devices().iter().filter_map(unused) {
             let operation = Operation::system("gate", cause::TIMER);
-            self.revoke(&operation, id, Some("unused".to_owned()))
+            self.revoke(&operation, (id, Whom::Known), Some("unused".to_owned()))
                 .await?;
         }
         Ok(())

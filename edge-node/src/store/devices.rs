@@ -25,6 +25,15 @@ pub struct Device {
     pub paired_by: String,
 }
 
+/// Which devices can be let in no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// Those that the store knows.
+    Known,
+    /// Also one that a store before this one let in: its token may still be good.
+    Any,
+}
+
 impl Device {
     fn event(&self, operation: &Operation, reason: Option<String>) -> DeviceMoved {
         DeviceMoved {
@@ -66,11 +75,12 @@ impl Store {
         }
     }
 
-    /// Lets a device in no more; its last token runs out at `until`. `None` when there is no such device.
+    /// Lets a device in no more; its last token runs out at `until`. `None` when there is no such device,
+    /// unless any is to be refused.
     pub async fn revoke_device(
         &self,
         operation: &Operation,
-        device: &Device,
+        (device, whom): (&Device, Whom),
         reason: Option<String>,
         until: DateTime<Utc>,
     ) -> Result<Option<Freshness>, StoreError> {
@@ -84,6 +94,7 @@ impl Store {
             device.id.to_string(),
             serde_json::to_string(&device.event(operation, reason))?,
             until.timestamp().to_string(),
+            u8::from(whom == Whom::Any).to_string(),
         ];
         let reply = self.run(script, operation, &keys, &args).await?;
         match reply.done() {

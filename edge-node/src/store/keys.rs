@@ -153,6 +153,11 @@ impl Keys {
         self.key("menu")
     }
 
+    /// Hash: uploaded pictures that menus name, bytes by name. A copy of the hub's.
+    pub(crate) fn pictures(&self) -> String {
+        self.key("pictures")
+    }
+
     /// Hash: the hub's `settings` for the site and what it is `closed` for, as JSON.
     pub(crate) fn site(&self) -> String {
         self.key("site")

@@ -19,6 +19,7 @@ mod lists;
 mod log;
 mod menu;
 mod orders;
+mod pictures;
 mod prints;
 mod record;
 mod scripts;
@@ -45,7 +46,7 @@ use tokio::time::Instant;
 
 pub use calls::Call;
 pub use codes::Grant;
-pub use devices::Device;
+pub use devices::{Device, Whom};
 pub use durability::Unsafe;
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;

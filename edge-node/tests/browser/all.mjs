@@ -8,3 +8,4 @@ import './hub.test.mjs';
 import './hub-analytics.test.mjs';
 import './hub-live.test.mjs';
 import './hub-people.test.mjs';
+import './hub-pictures.test.mjs';

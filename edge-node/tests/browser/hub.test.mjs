@@ -97,6 +97,31 @@ test('a site is added, gets a token that is shown once, and is archived by its t
   assert.deepEqual(page.complaints, []);
 });
 
+test('a screen is paired from here by its code, listed, and cut off', async () => {
+  const page = await demo.dashboard(`/sites?site=${demo.site.id}`);
+  const screen = await demo.open('/kitchen', { width: 1920, height: 1080 });
+  const shown = screen.locator('.pair-code');
+  await shown.waitFor();
+  await page.fill('#pair [name=code]', '0000 0000');
+  await page.fill('#pair [name=name]', 'kitchen-7');
+  await page.selectOption('#pair [name=role]', 'kitchen');
+  await page.click('#pair button');
+  await page.waitForSelector('#devices [data-wish=refused] >> text=No screen shows this code');
+  await page.fill('#pair [name=code]', await shown.textContent());
+  await page.fill('#pair [name=name]', 'kitchen-7');
+  await page.selectOption('#pair [name=role]', 'kitchen');
+  await page.click('#pair button');
+  await page.waitForSelector('#devices [data-device=kitchen-7]');
+  await screen.waitForSelector('.pair-code', { state: 'detached' });
+  await assertAccessible(page, 'devices of a site');
+  await page.click('#devices [data-device=kitchen-7] button');
+  await page.click('.dialog .btn.danger');
+  await page.waitForSelector('#devices [data-device=kitchen-7]', { state: 'detached' });
+  await shown.waitFor();
+  await screen.context().close();
+  assert.deepEqual(page.complaints, []);
+});
+
 test('a hub that is gone is said within seconds, and what was known stays', async () => {
   const page = await demo.dashboard('/proof');
   await page.waitForSelector('#ledger [data-site]');

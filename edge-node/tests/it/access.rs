@@ -11,11 +11,12 @@ use crate::bad_input::assert_problem;
 use crate::site::{TestSite, binaries, seed};
 
 /// Open on this machine without a token.
-const OPEN: [(&str, &str); 13] = [
+const OPEN: [(&str, &str); 14] = [
     ("get", "/"),
     ("get", "/kitchen"),
     ("get", "/pickup"),
     ("get", "/ops"),
+    ("get", "/pictures/{name}"),
     ("post", "/v1/session"),
     ("post", "/v1/session/code"),
     ("post", "/v1/session/guest"),

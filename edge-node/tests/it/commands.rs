@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use sunakku_common::command::Received;
-use sunakku_common::event::{By, CommandSettled, cause, kind};
+use sunakku_common::event::{By, CommandSettled, DeviceMoved, cause, kind};
 use sunakku_common::ids::CommandId;
 use sunakku_common::subjects;
 use sunakku_edge::store::{Operation, StockMove};
@@ -138,6 +138,79 @@ async fn what_was_refused_once_stays_refused_and_holds_up_nothing() {
     assert_eq!(test.stock("cake").await, Some(5_000));
     assert_eq!(test.told(kind::COMMAND_REFUSED).await.len(), 5);
     assert_eq!(test.shown().await["state"], "open");
+}
+
+#[tokio::test]
+async fn a_screen_is_let_in_and_shut_out_by_command() {
+    let hub = HeadOffice::start(true).await;
+    let test = hub.site(SELDOM).await;
+    let screen = json!({"screen": "kiosk"});
+    let asked = test.manager.post("/v1/pairings", None, &screen);
+    let asked = asked.await.unwrap().expect(201).unwrap().body;
+    let pair = async |n, role: &str, code: &Value| {
+        let args = json!({"code": code, "name": "kiosk-2", "role": role});
+        hub.send(&[(CommandId::new(), "device.pair", args, 600)])
+            .await;
+        outcome(&test, kind::COMMAND_REFUSED, n).await.reason
+    };
+    assert_eq!(
+        pair(1, "kitchen", &asked["code"]).await.unwrap(),
+        "other-kind"
+    );
+    assert_eq!(
+        pair(2, "kiosk", &json!("00000000")).await.unwrap(),
+        "unknown-pairing"
+    );
+    assert_eq!(
+        pair(3, "kiosk", &json!("0")).await.unwrap(),
+        "invalid-command"
+    );
+    let args = json!({"code": asked["code"], "name": "kiosk-2", "role": "kiosk"});
+    hub.send(&[(CommandId::new(), "device.pair", args, 600)])
+        .await;
+    outcome(&test, kind::COMMAND_APPLIED, 1).await;
+    let claim = json!({"secret": asked["secret"]});
+    let claimed = test
+        .manager
+        .post("/v1/pairings/claim", None, &claim)
+        .await
+        .unwrap();
+    let cookie = claimed.expect(200).unwrap().headers["set-cookie"].clone();
+    let token = cookie
+        .to_str()
+        .unwrap()
+        .split(['=', ';'])
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    let kiosk = test.manager.as_token(&token);
+    kiosk.get("/v1/menu").await.unwrap().expect(200).unwrap();
+    let paired: DeviceMoved = test.told(kind::DEVICE_PAIRED).await[0].body().unwrap();
+    assert_eq!(
+        (paired.name.as_str(), paired.by.actor.as_str()),
+        ("kiosk-2", "ann@hub")
+    );
+
+    // Also when the store has forgotten it, as one does that begins anew: its token is as good as before.
+    let client = redis::Client::open(test.site.redis.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let forgot: u32 = redis::cmd("HDEL")
+        .arg("{s1}:devices")
+        .arg(paired.device.to_string())
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    assert_eq!(forgot, 1);
+    let args = json!({"device": paired.device, "reason": "stolen"});
+    hub.send(&[(CommandId::new(), "device.revoke", args, 600)])
+        .await;
+    outcome(&test, kind::COMMAND_APPLIED, 2).await;
+    kiosk.get("/v1/menu").await.unwrap().expect(401).unwrap();
+    let revoked: DeviceMoved = test.told(kind::DEVICE_REVOKED).await[0].body().unwrap();
+    assert_eq!(
+        (revoked.device, revoked.reason.as_deref()),
+        (paired.device, Some("stolen"))
+    );
 }
 
 #[tokio::test]

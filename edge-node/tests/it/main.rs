@@ -34,6 +34,7 @@ mod orders;
 mod pages;
 mod paper;
 mod pause;
+mod pictures;
 mod print_marks;
 mod printers;
 mod printers_faults;

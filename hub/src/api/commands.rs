@@ -30,7 +30,7 @@ const MAX_SITES: usize = 1_000;
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wish {
-    /// `menu.reload`, `order.cancel`, `queue.pause`, `queue.resume`, `site.close`, `site.open`,
+    /// `device.pair`, `device.revoke`, `menu.reload`, `order.cancel`, `queue.pause`, `queue.resume`, `site.close`, `site.open`,
     /// `stock.adjust`, `stock.resume`, `stock.set` or `stock.suspend`.
     kind: String,
     /// The values that belong to the kind, such as `{"sku": "cake", "delta": 3, "reason": "…"}`.

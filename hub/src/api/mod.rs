@@ -11,6 +11,7 @@ mod ledger;
 mod live;
 pub(crate) mod menus;
 mod orders;
+mod pictures;
 mod session;
 mod sites;
 mod statements;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
-use axum::http::HeaderName;
+use axum::http::{HeaderName, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -51,6 +52,13 @@ use crate::live::Live;
 use crate::sites::Limiter;
 use crate::ui;
 
+pub(crate) use pictures::MAKERS;
+
+/// Where pictures are uploaded.
+const PICTURES: &str = "/v1/pictures";
+/// How many times as long as another request an upload may take: a picture comes over a slow line as well.
+const UPLOAD_TIMES: u32 = 6;
+
 /// What handlers work with; clones share it.
 #[derive(Clone)]
 pub struct Hub {
@@ -70,6 +78,8 @@ pub struct Hub {
     pub(crate) live: Live,
     /// How many may follow that at once.
     pub(crate) viewers: Arc<Semaphore>,
+    /// How many pictures may be made at once.
+    pub(crate) makers: Arc<Semaphore>,
     /// What is there and what is not.
     pub health: Health,
     /// The process's metrics.
@@ -109,8 +119,12 @@ impl utoipa::Modify for Bearer {
 }
 
 /// All routes, and the document that describes them.
-fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
+fn routes(
+    max_menu_bytes: usize,
+    max_picture_bytes: usize,
+) -> (Router<Hub>, utoipa::openapi::OpenApi) {
     let whole_menu = DefaultBodyLimit::max(max_menu_bytes);
+    let picture = DefaultBodyLimit::max(max_picture_bytes);
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         // People and programs that sign in.
         .routes(routes!(session::sign_in, session::sign_out))
@@ -156,6 +170,7 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(analytics::stock::list))
         .routes(routes!(analytics::sites::list))
         .routes(routes!(analytics::forecast::get))
+        .routes(routes!(sites::devices::list))
         .routes(routes!(sites::settings::get, sites::settings::set))
         .routes(routes!(commands::of_site, commands::give))
         .routes(routes!(commands::of_all, commands::give_many))
@@ -181,6 +196,9 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
         .routes(routes!(menus::rollout::list))
         .routes(routes!(menus::exchange::export))
         .routes(routes!(menus::exchange::import).layer(whole_menu))
+        .routes(routes!(pictures::upload).layer(picture))
+        .routes(routes!(pictures::list))
+        .routes(routes!(pictures::get))
         .routes(routes!(audit::list))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::change))
@@ -200,7 +218,7 @@ fn routes(max_menu_bytes: usize) -> (Router<Hub>, utoipa::openapi::OpenApi) {
 
 /// All routes with their layers.
 pub fn router(hub: Hub, config: &config::Http) -> Router {
-    let (router, document) = routes(config.max_menu_bytes);
+    let (router, document) = routes(config.max_menu_bytes, config.max_picture_bytes);
     let limit = Duration::from_secs(config.timeout_seconds.into());
     let request_id = HeaderName::from_static("x-request-id");
     let guard = middleware::from_fn_with_state(hub.clone(), access::guard);
@@ -234,11 +252,17 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
 /// The document alone.
 #[cfg(test)]
 fn document() -> utoipa::openapi::OpenApi {
-    routes(0).1
+    routes(0, 0).1
 }
 
 /// Answers 503 for a request that takes too long. (The library's own layer answers without body.)
 async fn within_limit(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let is_upload = request.method() == Method::POST && request.uri().path() == PICTURES;
+    let limit = if is_upload {
+        UPLOAD_TIMES * limit
+    } else {
+        limit
+    };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("timeout", "This took too long. Try again.").into_response(),

@@ -1,5 +1,5 @@
 //! What goes down to the sites: their menus and settings, which they read, commands, which they
-//! apply, and who of them is let in at all.
+//! apply, pictures of the menus, and who of them is let in at all.
 //!
 //! Truth is in Postgres. Buckets, messages and claims are made from it and can be lost at any time:
 //! all tasks compare what is with what ought to be, woken by the database and by a timer.
@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::broker::Account;
 use crate::health::Health;
 use crate::menus::wanted;
+use crate::pictures::send::Pictures;
 use crate::sites::renewal::Renewals;
 use dispatch::Dispatch;
 use rollout::Rollout;
@@ -77,6 +78,10 @@ impl Downline {
         };
         let rollout = Rollout::new(self.client.clone(), self.pool.clone(), self.identity);
         let dispatch = Dispatch::new(self.client.clone(), self.pool.clone());
+        let pictures = Pictures {
+            client: self.client.clone(),
+            pool: self.pool.clone(),
+        };
         tokio::select! {
             never = listen(&self.pool, &wakers) => never,
             never = keep_up(rollout, &wakers.rollout) => never,
@@ -84,6 +89,7 @@ impl Downline {
             never = keep_account(&self.account, &wakers.account) => never,
             ended = dispatch.hear() => ended,
             ended = self.renewals.run() => ended,
+            ended = pictures.run() => ended,
         }
     }
 }

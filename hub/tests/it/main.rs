@@ -19,6 +19,7 @@ mod metrics;
 mod operation;
 mod outages;
 mod people;
+mod pictures;
 mod projection;
 mod schema;
 mod sites;

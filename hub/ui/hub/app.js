@@ -1,4 +1,5 @@
 // The dashboard: what central admins look at. One page; each view has an address, which also holds its filters.
+import { uploads } from '../shared/pictures.js';
 import { begin, session, signOut } from '../shared/sign-in.js';
 import { kept } from '../shared/store.js';
 import { effect, html, Icon, Logo, render, useEffect } from '../shared/ui.js';
@@ -18,6 +19,7 @@ import { en } from './words-en.js';
 import { ja } from './words-ja.js';
 
 learn({ en, ja });
+uploads.folder = '/v1/pictures/';
 
 /** How often the sites are asked for, milliseconds. */
 const SITES_EVERY_MS = 5_000;

@@ -6,9 +6,9 @@ import { Empty, open, saveCsv, Skeleton, Trouble, when } from './parts.js';
 import { address, filter, place, toast, useData, zoneOf } from './state.js';
 
 /** What can be done, by its noun. */
-const NOUNS = ['menu', 'site', 'command', 'user', 'keys'];
+const NOUNS = ['menu', 'picture', 'site', 'command', 'user', 'keys'];
 /** How an action looks, by its last word. @type {Record<string, string>} */
-const ICONS = { publish: 'send', rollback: 'history', create: 'plus', add: 'plus', remove: 'trash-2', change: 'pencil', invite: 'key-round', enrol: 'key-round', revoke: 'ban', archive: 'package', import: 'upload', give: 'send', give_many: 'send' };
+const ICONS = { publish: 'send', rollback: 'history', create: 'plus', add: 'plus', remove: 'trash-2', change: 'pencil', invite: 'key-round', enrol: 'key-round', revoke: 'ban', archive: 'package', import: 'upload', upload: 'upload', give: 'send', give_many: 'send' };
 
 /** @param {string} action */
 const icon = (action) => ICONS[action.split('.').at(-1) ?? ''] ?? 'square-pen';

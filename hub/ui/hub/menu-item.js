@@ -1,8 +1,8 @@
 // Forms: one item of a draft with its choices, and what it is at one site or in one region.
-import { plate, Picture, PICTURES } from '../shared/pictures.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { language, named, t } from '../shared/words.js';
 import { overridePath } from './menu-items.js';
+import { PictureField } from './menu-picture.js';
 import { ask } from './parts.js';
 import { change, sites } from './state.js';
 
@@ -63,7 +63,7 @@ export function ItemForm({ path, menu, item, close, done }) {
       <fieldset class="checks"><legend>${t('served-when')}</legend><label class="check"><input type="checkbox" name="available" checked=${item?.available ?? true} />${t('served')}</label>${parts.map((/** @type {any} */ part) => html`<label key=${part.id} class="check"><input type="checkbox" name="dayparts" value=${part.id} checked=${when.includes(part.id)} />${named(part.name)}</label>`)}${parts.length > 0 && html`<small>${t('dayparts.say')}</small>`}</fieldset>
       <fieldset class="checks"><legend>${t('choices')}</legend>${groups.map((group, n) => html`<${Group} key=${n} group=${group} currency=${menu.currency} put=${(/** @type {any} */ next) => setGroups(next ? groups.with(n, next) : groups.toSpliced(n, 1))} />`)}
         <button type="button" class="btn sm" onClick=${() => setGroups([...groups, { id: `choice-${groups.length + 1}`, name: { en: '' }, min: 0, max: 1, options: [] }])}><${Icon} name="plus" />${t('choice.add')}</button></fieldset></div>
-      <fieldset class="pictures"><legend>${t('picture')}</legend><div class="now ${plate(image)}"><${Picture} image=${image} name=${item ? named(item.name) : '?'} /></div><div class="all">${['', ...PICTURES].map((name) => html`<button key=${name} type="button" class="${plate(name)} ${name === image ? 'on' : ''}" aria-pressed=${name === image} aria-label=${name || t('picture.none')} title=${name || t('picture.none')} onClick=${() => setImage(name)}><${Picture} image=${name} name=${name || '–'} /></button>`)}</div></fieldset></div>
+      <${PictureField} image=${image} name=${item ? named(item.name) : '?'} choose=${setImage} /></div>
     <div class="row end">${item && html`<button class="btn danger first" type="button" onClick=${() => { close(); remove(); }}><${Icon} name="trash-2" />${t('item.remove')}</button>`}<button class="btn" type="button" onClick=${close}>${t('cancel')}</button><button class="btn primary" disabled=${working} aria-busy=${working}>${t('save.draft')}</button></div></form>`;
 }
 

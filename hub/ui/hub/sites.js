@@ -4,6 +4,7 @@ import { html, Icon } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 import { ago, ask, Empty, open, Site, siteState, SiteState, Skeleton, Trouble, when } from './parts.js';
 import { address, change, filter, loadSites, now, place, siteName, useData, zoneOf } from './state.js';
+import { Devices } from './site-devices.js';
 import { Enrolment, SiteForm } from './site-forms.js';
 
 const EVERY_MS = 3_000;
@@ -78,6 +79,7 @@ function Detail({ site, reload }) {
       <div class="acts">${site.archived_at ? html`<button class="btn" onClick=${unarchive}><${Icon} name="undo-2" />${t('unarchive')}</button>` : html`<button class="btn" onClick=${edit}><${Icon} name="pencil" />${t('change')}</button><a class="btn" href=${address('orders', { site: site.id })}><${Icon} name="receipt-text" />${t('orders')}</a>`}</div></section>
     ${site.identity_conflict && html`<p class="note bad" role="alert"><${Icon} name="copy" /><span><b>${t('conflict')}</b> ${t('conflict.say', { time: when(site.identity_conflict.since, site.time_zone) })}</span></p>`}
     ${!site.archived_at && html`<${Enrolment} site=${site} live=${Boolean(live)} />`}
+    ${!site.archived_at && html`<${Devices} site=${site} />`}
     ${!site.archived_at && html`<section class="card"><header><h2>${t('cut-off')}</h2></header><div class="enrol"><p class="note bad"><${Icon} name="octagon-alert" /><span>${t('revoke.say')}</span></p>
       <div class="row">${live && html`<button class="btn danger grow" id="revoke" onClick=${revoke}><${Icon} name="ban" />${t('revoke')}</button>`}<button class="btn danger grow" onClick=${archive}><${Icon} name="package" />${t('archive')}</button></div></div></section>`}</div>`;
 }

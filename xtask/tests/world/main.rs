@@ -21,6 +21,7 @@ mod load_tool;
 mod menu_times;
 mod observed;
 mod operated;
+mod pictures;
 mod proof;
 mod relapse;
 mod scene;

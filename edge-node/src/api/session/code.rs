@@ -17,7 +17,8 @@ use sunakku_common::telemetry::count_sign_in;
 use sunakku_common::trace;
 
 use super::cookie::{check_screen, signed_in};
-use super::pairing::{self, too_many_devices};
+use super::pairing::{self, not_paired};
+use crate::pairing::NotPaired;
 use crate::state::AppState;
 use crate::store::{Grant, Operation};
 
@@ -140,7 +141,9 @@ pub(in crate::api) async fn redeem(
     };
     let operation = Operation::new(None, by, &(&grant.name, grant.role));
     let device = state.inner.gate.pair(&operation, grant.name, grant.role);
-    let device = device.await?.ok_or_else(too_many_devices)?;
+    let device = device
+        .await?
+        .ok_or_else(|| not_paired(NotPaired::TooMany))?;
     tracing::info!(device = device.name, role = %device.role, screen, "a screen signed in");
     let life = TimeDelta::seconds(state.inner.config.identity.screen_seconds);
     signed_in(&state, pairing::of(device), &screen, life)

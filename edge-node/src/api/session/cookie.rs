@@ -16,6 +16,7 @@ use crate::api::shared::operation;
 use crate::config::Screens;
 use crate::gate::begun;
 use crate::state::AppState;
+use crate::store::Whom;
 
 /// Who a screen is signed in as.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -138,7 +139,8 @@ pub(in crate::api) async fn clear(
         let operation = operation(&caller, &headers, &("sign out", session))?;
         if gate.device(session).is_some() {
             let reason = Some("signed out".to_owned());
-            gate.revoke(&operation, session, reason).await?;
+            gate.revoke(&operation, (session, Whom::Known), reason)
+                .await?;
         } else {
             let event = SessionMoved {
                 user: caller.0.sub.clone(),

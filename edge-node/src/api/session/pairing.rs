@@ -18,7 +18,7 @@ use super::cookie::signed_in;
 use crate::api::access::too_many;
 use crate::api::address::Address;
 use crate::api::shared::operation;
-use crate::pairing::Standing;
+use crate::pairing::{NotPaired, Standing};
 use crate::state::AppState;
 use crate::store::Device;
 
@@ -195,38 +195,17 @@ pub(in crate::api) async fn confirm(
     check_code(&name)
         .map_err(|error| Problem::unprocessable("invalid-body", format!("name: {error}")))?;
     let code: String = code.chars().filter(char::is_ascii_digit).take(16).collect();
-    let (pairings, gate) = (&state.inner.pairings, &state.inner.gate);
-    let unknown = || {
-        let detail = "No screen shows this code now. Codes run out: look at the screen again.";
-        Problem::new(StatusCode::NOT_FOUND, "unknown-pairing", detail)
-    };
-    let (role, already) = pairings.shown(&code, Instant::now()).ok_or_else(unknown)?;
-    if let Some(device) = already {
-        return match device.name == name && device.role == kind {
-            true => Ok((StatusCode::CREATED, Json(device))),
-            false => Err(unknown()),
-        };
-    }
-    if role != kind {
-        let detail = format!("The page that shows this code is that of a {role}.");
-        return Err(Problem::conflict("other-kind", detail));
-    }
-    if gate.devices().iter().any(|(device, _)| device.name == name) {
-        let detail = "A device has this name. Revoke it first if this one takes its place.";
-        return Err(Problem::conflict("name-taken", detail));
-    }
     let operation = operation(&caller, &headers, &("pair", &code, &name, kind))?;
-    let device = gate
-        .pair(&operation, name, kind)
-        .await?
-        .ok_or_else(too_many_devices)?;
-    pairings.pair(&code, &device, Instant::now());
-    tracing::info!(by = caller.0.sub, device = device.name, role = %device.role, "a device was paired");
+    let (pairings, gate) = (&state.inner.pairings, &state.inner.gate);
+    let confirmed = pairings.confirm(gate, &operation, (&code, name, kind));
+    let device = confirmed.await?.map_err(not_paired)?;
     Ok((StatusCode::CREATED, Json(device)))
 }
 
-/// 409: there are as many devices as may be.
-pub(super) fn too_many_devices() -> Problem {
-    let detail = "This site has as many devices as one may have. Revoke those that are not used.";
-    Problem::conflict("too-many-devices", detail)
+pub(super) fn not_paired(why: NotPaired) -> Problem {
+    let status = match why {
+        NotPaired::Unknown => StatusCode::NOT_FOUND,
+        _ => StatusCode::CONFLICT,
+    };
+    Problem::new(status, why.word(), why.to_string())
 }

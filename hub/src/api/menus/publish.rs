@@ -22,6 +22,7 @@ use crate::menus::content::Content;
 use crate::menus::schedule::{Effect, Standing, overtaken};
 use crate::menus::versions::{self, NewVersion, VersionRow};
 use crate::menus::wanted::timings;
+use crate::pictures;
 
 /// Characters of a note.
 const MAX_NOTE_CHARS: usize = 1_000;
@@ -190,6 +191,8 @@ impl New<'_> {
         let mut faults = self.content.faults();
         let foreign = versions::currency_faults(&mut *connection, &self.content).await;
         faults.extend(foreign.or_problem()?);
+        let missing = pictures::faults(&mut *connection, &self.content).await;
+        faults.extend(missing.or_problem()?);
         if !faults.is_empty() {
             return Err(invalid_menu(&faults));
         }

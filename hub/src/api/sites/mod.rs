@@ -1,6 +1,7 @@
 //! The cafeterias, whether they are heard, and which box speaks for each.
 
 pub(super) mod boxes;
+pub(super) mod devices;
 pub(super) mod edit;
 pub(super) mod settings;
 

@@ -14,6 +14,7 @@ use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::money::Minor;
 use sunakku_common::state::OrderState;
 
+use super::devices::Devices;
 use super::figures::{Figures, Known};
 use super::read::{Fact, What, within_calendar};
 use crate::intake::group::Entry;
@@ -117,6 +118,7 @@ pub(super) struct Fold {
     /// The last that each site told of its menu, with the edge's time.
     pub(super) activated: BTreeMap<SiteId, (MenuActivated, Option<DateTime<Utc>>)>,
     pub(super) refused: BTreeMap<SiteId, (MenuRefused, Option<DateTime<Utc>>)>,
+    pub(super) devices: Devices,
     /// What each site told first of a command.
     pub(super) commands: BTreeMap<(SiteId, CommandId), CommandSettled>,
 }
@@ -178,6 +180,14 @@ impl Fold {
             What::CommandSettled(settled) => {
                 let key = (entry.site.clone(), settled.command);
                 self.commands.entry(key).or_insert(settled);
+                Step::Usual
+            }
+            What::DevicePaired(moved) => {
+                self.devices.pair(entry.site, moved, at);
+                Step::Usual
+            }
+            What::DeviceRevoked(moved) => {
+                self.devices.revoke(entry.site, moved, at);
                 Step::Usual
             }
             What::Other => Step::Usual,

@@ -8,6 +8,7 @@
 //! Facts are the edge's: a step is applied even where the rules would not go that way (an epoch
 //! may have ended with events unsent). Only what makes no sense as data is parked.
 
+mod devices;
 mod figures;
 mod fold;
 mod load;
@@ -15,6 +16,7 @@ mod load_figures;
 pub(super) mod read;
 mod write;
 mod write_figures;
+mod write_longer;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +75,7 @@ pub(super) async fn apply(
         fold.commands.clear();
     }
     write::all(connection, &fold).await?;
+    fold.devices.write(connection).await?;
     write_figures::all(connection, &fold.figures).await?;
     Ok(projected)
 }

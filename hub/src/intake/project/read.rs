@@ -7,13 +7,15 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use sunakku_common::event::{
-    CommandSettled, Event, MenuActivated, MenuRefused, OrderMoved, OrderPlaced, StockChange,
-    StockMoved, kind,
+    CommandSettled, DeviceMoved, Event, MenuActivated, MenuRefused, OrderMoved, OrderPlaced,
+    StockChange, StockMoved, kind,
 };
 use sunakku_common::ids::{OrderId, TicketId, check_code};
 use sunakku_common::money::Minor;
 use sunakku_common::order::OrderLine;
 use sunakku_common::state::{OrderState, TicketState};
+
+use super::devices;
 
 /// The dearest order or line that is believed, minor units: keeps every sum far from overflow.
 const MAX_AMOUNT: Minor = 1_000_000_000_000;
@@ -39,6 +41,8 @@ pub(super) enum What {
     MenuActivated(MenuActivated),
     MenuRefused(MenuRefused),
     CommandSettled(CommandSettled),
+    DevicePaired(DeviceMoved),
+    DeviceRevoked(DeviceMoved),
     /// Stock was corrected, with the reason.
     Corrected(String),
     /// A station was given a ticket.
@@ -116,6 +120,18 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
             }
             Ok(Fact {
                 what: What::CommandSettled(body),
+                stock: Vec::new(),
+                order,
+            })
+        }
+        kind::DEVICE_PAIRED | kind::DEVICE_REVOKED => {
+            let body: DeviceMoved = parse(&body)?;
+            devices::check(&body)?;
+            Ok(Fact {
+                what: match event.kind == kind::DEVICE_PAIRED {
+                    true => What::DevicePaired(body),
+                    false => What::DeviceRevoked(body),
+                },
                 stock: Vec::new(),
                 order,
             })
