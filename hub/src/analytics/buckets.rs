@@ -9,8 +9,46 @@ const GROWTH: f64 = 1.025 / 0.975;
 pub(crate) const PROMISE_WIDTH: i64 = 20;
 /// Buckets of promise errors on each side; beyond is as far as the last (two hours).
 const PROMISE_ENDS: i64 = 360;
+/// More than there are on both sides.
+const MOST_BUCKETS: usize = 2 * PROMISE_ENDS as usize;
 /// The longest preparation that is told apart, seconds.
 const LONGEST: f64 = 86_400.0;
+
+/// How many there are in each bucket, of either kind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Histogram {
+    /// From the bucket `-PROMISE_ENDS` on.
+    counts: Vec<i64>,
+}
+
+impl Histogram {
+    /// Adds so many to a bucket; one that no duration falls into is nothing.
+    pub(crate) fn add(&mut self, bucket: i32, count: i64) {
+        let Ok(place) = usize::try_from(bucket.saturating_add(PROMISE_ENDS as i32)) else {
+            return;
+        };
+        if place >= self.counts.len() {
+            self.counts.resize(place.min(MOST_BUCKETS) + 1, 0);
+        }
+        if let Some(sum) = self.counts.get_mut(place) {
+            *sum += count;
+        }
+    }
+
+    /// Adds all of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let most = self.counts.len().max(other.counts.len());
+        self.counts.resize(most, 0);
+        let both = self.counts.iter_mut().zip(&other.counts);
+        both.for_each(|(sum, count)| *sum += count);
+    }
+
+    /// The buckets that have any, in their order.
+    pub(crate) fn counts(&self) -> Vec<(i32, i64)> {
+        let buckets = (-PROMISE_ENDS as i32..).zip(self.counts.iter().copied());
+        buckets.filter(|(_, count)| *count > 0).collect()
+    }
+}
 
 /// The bucket of a preparation time; a second and less are one.
 pub(crate) fn of_preparation(millis: i64) -> i32 {
@@ -87,6 +125,13 @@ mod tests {
             assert!((0..=300).contains(&of_preparation(millis)));
             assert!((-360..=360).contains(&of_promise(millis)));
         }
+        let mut times = Histogram::default();
+        for bucket in [i32::MIN + 360, -361, -360, 360, 361, i32::MAX - 360] {
+            times.add(bucket, 1);
+        }
+        let mut twice = times.clone();
+        twice.merge(&times);
+        assert_eq!(twice.counts(), [(-360, 2), (360, 2)]);
         assert_eq!(quantile(&[], 50), None);
         assert_eq!([-1, 0, 1].map(of_promise), [0, 0, 1], "in time or not");
     }

@@ -1,6 +1,6 @@
 //! How long something could not be sold within a range, and what would have been sold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
@@ -21,6 +21,11 @@ pub(crate) struct Usual {
     pub(crate) revenue: i64,
     pub(crate) hours: i64,
 }
+
+/// Orders in each of the 24 hours that a clock shows, by date.
+pub(crate) type Days24 = HashMap<NaiveDate, Vec<i64>>;
+/// Units and revenue of an item in the same.
+pub(crate) type ItemDays = HashMap<NaiveDate, (Vec<i64>, Vec<i64>)>;
 
 /// From and to.
 pub(crate) type Interval = (DateTime<Utc>, DateTime<Utc>);
@@ -60,6 +65,45 @@ fn slot(at: DateTime<Utc>, zone: Tz) -> Slot {
         is_weekend: shown.weekday().number_from_monday() > 5,
         hour: shown.hour(),
     }
+}
+
+/// The hours of the site's dates that the intervals touch.
+pub(crate) fn touched(intervals: &[Interval], zone: Tz) -> HashSet<(NaiveDate, u32)> {
+    let mut hours = HashSet::new();
+    for (from, to) in intervals {
+        let mut at = *from;
+        while at < *to {
+            let shown = local(at, zone);
+            hours.insert((shown.date(), shown.hour()));
+            at = hour(at, zone) + TimeDelta::hours(1);
+        }
+    }
+    hours
+}
+
+/// What an item sells in each slot, of the hours in which the site took orders (`open`) and its SKU was
+/// not out.
+pub(crate) fn usual(
+    open: &Days24,
+    sold: &ItemDays,
+    out: &HashSet<(NaiveDate, u32)>,
+) -> BTreeMap<Slot, Usual> {
+    let mut slots: BTreeMap<Slot, Usual> = BTreeMap::new();
+    for (day, orders) in open {
+        let is_weekend = day.weekday().number_from_monday() > 5;
+        let sold = sold.get(day);
+        for (hour, n) in (0_u32..).zip(0..orders.len()) {
+            if orders[n] == 0 || out.contains(&(*day, hour)) {
+                continue;
+            }
+            let of = |hours: Option<&Vec<i64>>| hours.and_then(|hours| hours.get(n)).copied();
+            let slot = slots.entry(Slot { is_weekend, hour }).or_default();
+            slot.hours += 1;
+            slot.units += of(sold.map(|(units, _)| units)).unwrap_or(0);
+            slot.revenue += of(sold.map(|(_, revenue)| revenue)).unwrap_or(0);
+        }
+    }
+    slots
 }
 
 /// Units and revenue that were not made in so much time of each slot, at the usual rate.
@@ -153,6 +197,38 @@ mod tests {
             lost(&out, &BTreeMap::from([(slot(12), usual)])),
             (5.0, 1_000.0)
         );
+    }
+
+    #[test]
+    fn usual_are_the_open_hours_in_which_it_was_not_out() {
+        let day = |n| NaiveDate::from_ymd_opt(2026, 11, n).expect("a date");
+        let at_noon = |n| {
+            (0..24)
+                .map(|hour| i64::from(hour == 12) * n)
+                .collect::<Vec<_>>()
+        };
+        let open = Days24::from([
+            (day(25), at_noon(9)),
+            (day(26), at_noon(9)),
+            (day(27), at_noon(9)),
+        ]);
+        let sold = ItemDays::from([
+            (day(25), (at_noon(4), at_noon(800))),
+            (day(27), (at_noon(1), at_noon(200))),
+        ]);
+        let out = touched(&[(at(12, 59), at(13, 1))], Tz::UTC);
+        assert_eq!(out, HashSet::from([(day(27), 12), (day(27), 13)]));
+        let noon = Slot {
+            is_weekend: false,
+            hour: 12,
+        };
+        let usual_at_noon = Usual {
+            units: 4,
+            revenue: 800,
+            hours: 2,
+        };
+        let expected = BTreeMap::from([(noon, usual_at_noon)]);
+        assert_eq!(usual(&open, &sold, &out), expected);
     }
 
     #[test]

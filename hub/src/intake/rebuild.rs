@@ -18,7 +18,7 @@ use crate::database::is_about_data;
 const CHUNK: i64 = 2_000;
 
 /// Every table that is made of events alone.
-const PROJECTIONS: [&str; 16] = [
+const PROJECTIONS: [&str; 22] = [
     "delete from site_order where site_id = $1",
     "delete from order_line where site_id = $1",
     "delete from stock where site_id = $1",
@@ -26,11 +26,17 @@ const PROJECTIONS: [&str; 16] = [
     "delete from hourly_sales where site_id = $1",
     "delete from daily_sales where site_id = $1",
     "delete from hourly_orders where site_id = $1",
+    "delete from daily_orders where site_id = $1",
+    "delete from weekly_sales where site_id = $1",
+    "delete from daily_item_hours where site_id = $1",
     "delete from site_item where site_id = $1",
     "delete from site_ticket where site_id = $1",
     "delete from hourly_duration where site_id = $1",
+    "delete from daily_duration where site_id = $1",
+    "delete from weekly_duration where site_id = $1",
     "delete from sold_out where site_id = $1",
     "delete from daily_stock where site_id = $1",
+    "delete from weekly_stock where site_id = $1",
     "delete from stock_correction where site_id = $1",
     "delete from site_device where site_id = $1",
     "delete from site_menu where site_id = $1",

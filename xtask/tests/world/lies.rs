@@ -272,9 +272,13 @@ async fn lies_of_the_dashboard(scene: &Scene) {
         .await
         .unwrap();
     let plus = |units: i64| {
-        format!(
-            "update daily_sales set units = units + {units} where site_id = 's1' and item = '{item}'"
-        )
+        // Whichever of the two the days asked for are summed up from.
+        let more = |table| {
+            format!(
+                "update {table} set units = units + {units} where site_id = 's1' and item = '{item}'"
+            )
+        };
+        [more("daily_sales"), more("weekly_sales")].join(";")
     };
     run(scene, &plus(1)).await;
     assert_eq!(different().await, 1);

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::Datelike as _;
 use serde::Serialize;
+use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
@@ -43,20 +44,12 @@ pub(in crate::api) async fn list(
     Query(filter): Query<Filter>,
 ) -> Answer<Response> {
     let spans = Spans::of(&hub.pool, &scope, &filter).await?;
-    let cells: Vec<(i32, i32, i64, i64)> = spans
-        .query(
-            "select extract(isodow from h.hour at time zone w.zone)::int,
-                    extract(hour from h.hour at time zone w.zone)::int,
-                    sum(h.orders)::bigint, sum(h.units)::bigint
-             from w join hourly_orders h
-               on h.site_id = w.site_id and h.hour >= w.lo and h.hour < w.hi
-             group by 1, 2 order by 1, 2",
-        )
-        .fetch_all(&hub.pool)
-        .await
-        .or_problem()?;
+    let cells = match spans.range.is_whole_days() {
+        true => by_days(&hub.pool, &spans).await,
+        false => by_hours(&hub.pool, &spans).await,
+    };
     let days = days(&spans);
-    let row = |(weekday, hour, orders, units)| {
+    let row = |((weekday, hour), (orders, units))| {
         let days = days.get(&weekday).copied().unwrap_or(0);
         HeatmapRow {
             weekday,
@@ -67,8 +60,49 @@ pub(in crate::api) async fn list(
             average: (days > 0).then(|| rounded(orders as f64 / days as f64)),
         }
     };
-    let rows = cells.into_iter().map(row).collect();
+    let rows = cells.or_problem()?.into_iter().map(row).collect();
     report(&hub.pool, &spans, &filter, "heatmap", rows).await
+}
+
+/// Orders and units by weekday and hour.
+type Cells = BTreeMap<(i32, i32), (i64, i64)>;
+
+/// Of the hours that the days keep.
+async fn by_days(pool: &PgPool, spans: &Spans) -> Result<Cells, sqlx::Error> {
+    let days: Vec<(i32, Vec<i64>, Vec<i64>)> = spans
+        .query(
+            "select extract(isodow from d.day)::int, d.hour_orders, d.hour_units
+             from w join daily_orders d
+               on d.site_id = w.site_id and d.day >= w.first_day and d.day < w.end_day",
+        )
+        .fetch_all(pool)
+        .await?;
+    let mut cells = Cells::new();
+    for (weekday, orders, units) in days {
+        let hours = (0..).zip(orders.into_iter().zip(units));
+        for (hour, (orders, units)) in hours.filter(|(_, (orders, _))| *orders > 0) {
+            let cell = cells.entry((weekday, hour)).or_default();
+            *cell = (cell.0 + orders, cell.1 + units);
+        }
+    }
+    Ok(cells)
+}
+
+/// Of a range that begins or ends within a day.
+async fn by_hours(pool: &PgPool, spans: &Spans) -> Result<Cells, sqlx::Error> {
+    let cells: Vec<(i32, i32, i64, i64)> = spans
+        .query(
+            "select extract(isodow from h.hour at time zone w.zone)::int,
+                    extract(hour from h.hour at time zone w.zone)::int,
+                    sum(h.orders)::bigint, sum(h.units)::bigint
+             from w join hourly_orders h
+               on h.site_id = w.site_id and h.hour >= w.lo and h.hour < w.hi
+             group by 1, 2",
+        )
+        .fetch_all(pool)
+        .await?;
+    let cell = |(weekday, hour, orders, units)| ((weekday, hour), (orders, units));
+    Ok(cells.into_iter().map(cell).collect())
 }
 
 /// How often each weekday comes in the range, up to today.

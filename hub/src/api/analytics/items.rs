@@ -64,13 +64,18 @@ async fn rows(
     spans: &Spans,
     headers: &HeaderMap,
 ) -> Result<Vec<ItemRow>, sqlx::Error> {
-    let (now, before) = (sold(pool, spans).await?, sold(pool, &spans.before()).await?);
+    let past = spans.before();
+    let (now, before, totals, mut names) = tokio::try_join!(
+        sold(pool, spans),
+        sold(pool, &past),
+        totals(pool, spans),
+        names(pool, spans, headers)
+    )?;
+    let totals = totals.currencies;
     let before: BTreeMap<_, _> = before
         .into_iter()
         .map(|(item, currency, units, ..)| ((item, currency), units))
         .collect();
-    let totals = totals(pool, spans).await?.currencies;
-    let mut names = names(pool, spans, headers).await?;
     let row = |(item, currency, units, orders, revenue): Sold| {
         let total = totals.iter().find(|total| total.currency == currency);
         let of = |part: i64, whole: Option<i64>| {
@@ -99,16 +104,25 @@ async fn rows(
 type Sold = (String, String, i64, i64, i64);
 
 async fn sold(pool: &PgPool, spans: &Spans) -> Result<Vec<Sold>, sqlx::Error> {
-    let table = match spans.range.is_whole_days() {
+    let rows = match spans.range.is_whole_days() {
         true => {
-            "daily_sales s on s.site_id = w.site_id and s.day >= w.first_day and s.day < w.end_day"
+            "select w.currency, s.item, s.units, s.orders, s.revenue
+             from w join weekly_sales s
+               on s.site_id = w.site_id and s.week >= w.first_week and s.week < w.end_week
+             union all
+             select r.currency, s.item, s.units, s.orders, s.revenue
+             from rest r join daily_sales s
+               on s.site_id = r.site_id and s.day >= r.lo and s.day < r.hi"
         }
-        false => "hourly_sales s on s.site_id = w.site_id and s.hour >= w.lo and s.hour < w.hi",
+        false => {
+            "select w.currency, s.item, s.units, s.orders, s.revenue
+             from w join hourly_sales s
+               on s.site_id = w.site_id and s.hour >= w.lo and s.hour < w.hi"
+        }
     };
     let text = format!(
-        "select s.item, w.currency, sum(s.units)::bigint, sum(s.orders)::bigint,
-                sum(s.revenue)::bigint
-         from w join {table}
+        "select item, currency, sum(units)::bigint, sum(orders)::bigint, sum(revenue)::bigint
+         from ({rows}) s
          group by 1, 2 order by 4 desc, 3 desc, 1, 2"
     );
     spans.query(&text).fetch_all(pool).await

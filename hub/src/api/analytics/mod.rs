@@ -108,16 +108,13 @@ pub(in crate::api) struct CurrencyTotal {
 }
 
 async fn totals(pool: &PgPool, spans: &Spans) -> Result<Totals, sqlx::Error> {
-    let mut currencies: Vec<CurrencyTotal> = spans
-        .query(
-            "select w.currency, sum(h.orders)::bigint as orders, sum(h.units)::bigint as units,
-                    sum(h.revenue)::bigint as revenue
-             from w join hourly_orders h
-               on h.site_id = w.site_id and h.hour >= w.lo and h.hour < w.hi
-             group by w.currency order by w.currency",
-        )
-        .fetch_all(pool)
-        .await?;
+    let text = format!(
+        "select w.currency, sum(h.orders)::bigint as orders, sum(h.units)::bigint as units,
+                sum(h.revenue)::bigint as revenue
+         from w join {} group by w.currency order by w.currency",
+        orders_of(spans)
+    );
+    let mut currencies: Vec<CurrencyTotal> = spans.query(&text).fetch_all(pool).await?;
     if currencies.is_empty() && spans.currencies().len() == 1 {
         currencies.extend(
             spans
@@ -145,6 +142,16 @@ async fn totals(pool: &PgPool, spans: &Spans) -> Result<Totals, sqlx::Error> {
         currency: only.map(|(_, currency)| currency),
         currencies,
     })
+}
+
+/// The smaller of the two tables that have the orders of the range, as `h`, joined to `w`.
+fn orders_of(spans: &Spans) -> &'static str {
+    match spans.range.is_whole_days() {
+        true => {
+            "daily_orders h on h.site_id = w.site_id and h.day >= w.first_day and h.day < w.end_day"
+        }
+        false => "hourly_orders h on h.site_id = w.site_id and h.hour >= w.lo and h.hour < w.hi",
+    }
 }
 
 /// Writes the rows with their totals as it was asked for. `name` is what a file is called.

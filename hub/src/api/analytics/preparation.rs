@@ -11,7 +11,7 @@ use sunakku_common::problem::Problem;
 
 use super::super::Hub;
 use super::{Answer, Filter, OrProblem, Report, Scope, Spans, report, rounded};
-use crate::analytics::buckets;
+use crate::analytics::buckets::{self, Histogram};
 
 /// Times of one kind at one site and station.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -49,8 +49,8 @@ pub(in crate::api) async fn list(
 ) -> Answer<Response> {
     let spans = Spans::of(&hub.pool, &scope, &filter).await?;
     let times = times(&hub.pool, &spans).await.or_problem()?;
-    let row = |((measure, site, station), counts): (Key, Counts)| {
-        PreparationRow::of(measure, site, station, &counts)
+    let row = |((measure, site, station), times): (Key, Histogram)| {
+        PreparationRow::of(measure, site, station, &times.counts())
     };
     let rows = times.into_iter().filter_map(row).collect();
     report(&hub.pool, &spans, &filter, "preparation", rows).await
@@ -58,25 +58,41 @@ pub(in crate::api) async fn list(
 
 /// Measure, site, station.
 pub(super) type Key = (String, Option<String>, Option<String>);
-/// How many by bucket.
-pub(super) type Counts = Vec<(i32, i64)>;
-
 /// The histograms: of each station at each site, and summed up.
 pub(super) async fn times(
     pool: &PgPool,
     spans: &Spans,
-) -> Result<BTreeMap<Key, Counts>, sqlx::Error> {
-    let rows: Vec<(String, String, String, i32, i64)> = spans
-        .query(
-            "select d.measure, d.site_id, d.station, d.bucket, sum(d.count)::bigint
+) -> Result<BTreeMap<Key, Histogram>, sqlx::Error> {
+    let text = match spans.range.is_whole_days() {
+        true => {
+            "select d.measure, d.site_id, d.station, d.buckets, d.counts
+             from w join weekly_duration d
+               on d.site_id = w.site_id and d.week >= w.first_week and d.week < w.end_week
+             union all
+             select d.measure, d.site_id, d.station, d.buckets, d.counts
+             from rest r join daily_duration d
+               on d.site_id = r.site_id and d.day >= r.lo and d.day < r.hi"
+        }
+        false => {
+            "select d.measure, d.site_id, d.station, array_agg(d.bucket), array_agg(d.count)
              from w join hourly_duration d
                on d.site_id = w.site_id and d.hour >= w.lo and d.hour < w.hi
-             group by 1, 2, 3, 4",
-        )
-        .fetch_all(pool)
-        .await?;
-    let mut sums: BTreeMap<Key, BTreeMap<i32, i64>> = BTreeMap::new();
-    for (measure, site, station, bucket, count) in rows {
+             group by 1, 2, 3"
+        }
+    };
+    type Row = (String, String, String, Vec<i32>, Vec<i64>);
+    let rows: Vec<Row> = spans.query(text).fetch_all(pool).await?;
+    // Most rows are of few keys: each is added up by itself first.
+    let mut each: BTreeMap<(String, String, String), Histogram> = BTreeMap::new();
+    for (measure, site, station, buckets, counts) in rows {
+        let sum = each.entry((measure, site, station)).or_default();
+        buckets
+            .into_iter()
+            .zip(counts)
+            .for_each(|(bucket, count)| sum.add(bucket, count));
+    }
+    let mut sums: BTreeMap<Key, Histogram> = BTreeMap::new();
+    for ((measure, site, station), one) in each {
         let station = (!station.is_empty()).then_some(station);
         let mut keys = vec![
             (measure.clone(), None, None),
@@ -87,11 +103,10 @@ pub(super) async fn times(
             keys.push((measure, Some(site), station));
         }
         for key in keys {
-            *sums.entry(key).or_default().entry(bucket).or_default() += count;
+            sums.entry(key).or_default().merge(&one);
         }
     }
-    let listed = |(key, counts): (_, BTreeMap<_, _>)| (key, counts.into_iter().collect());
-    Ok(sums.into_iter().map(listed).collect())
+    Ok(sums)
 }
 
 impl PreparationRow {

@@ -138,16 +138,19 @@ fn told_apart(of: Option<&str>) -> Answer<(bool, bool)> {
 #[derive(Debug, Clone, Copy)]
 enum Source {
     Orders,
+    OrderDays,
     Days,
     Hours,
 }
 
 impl Source {
     fn of(spans: &Spans, by: By, needs_items: bool) -> Self {
-        match needs_items {
-            false => Self::Orders,
-            true if by != By::Hour && spans.range.is_whole_days() => Self::Days,
-            true => Self::Hours,
+        let by_days = by != By::Hour && spans.range.is_whole_days();
+        match (needs_items, by_days) {
+            (false, true) => Self::OrderDays,
+            (false, false) => Self::Orders,
+            (true, true) => Self::Days,
+            (true, false) => Self::Hours,
         }
     }
 
@@ -158,6 +161,12 @@ impl Source {
                 "(s.hour at time zone w.zone)",
                 "null::text",
                 "s.hour >= w.lo and s.hour < w.hi",
+            ),
+            Self::OrderDays => (
+                "daily_orders",
+                "s.day::timestamp",
+                "null::text",
+                "s.day >= w.first_day and s.day < w.end_day",
             ),
             Self::Hours => (
                 "hourly_sales",

@@ -11,7 +11,8 @@ use sunakku_common::problem::Problem;
 
 use super::super::Hub;
 use super::{
-    Answer, Filter, OrProblem, Report, Scope, Spans, change, preparation, report, rounded, sold_out,
+    Answer, Filter, OrProblem, Report, Scope, Spans, change, orders_of, preparation, report,
+    rounded, sold_out,
 };
 use crate::analytics::buckets;
 
@@ -69,18 +70,20 @@ pub(in crate::api) async fn list(
 }
 
 async fn rows(pool: &PgPool, spans: &Spans) -> Result<Vec<SiteFigures>, sqlx::Error> {
-    let (now, before) = (
-        orders(pool, spans).await?,
-        orders(pool, &spans.before()).await?,
-    );
-    let times = preparation::times(pool, spans).await?;
-    let out = sold_out::by_site(&sold_out::rows(pool, spans).await?);
+    let past = spans.before();
+    let (now, before, times, out) = tokio::try_join!(
+        orders(pool, spans),
+        orders(pool, &past),
+        preparation::times(pool, spans),
+        sold_out::rows(pool, spans)
+    )?;
+    let out = sold_out::by_site(&out);
     let row = |site: &super::spans::Site| {
         let (orders, units, revenue) = now.get(&site.id).copied().unwrap_or_default();
         let (before_orders, _, before_revenue) = before.get(&site.id).copied().unwrap_or_default();
         let times = times.get(&("preparation".to_owned(), Some(site.id.clone()), None));
         let seconds = |per_cent| {
-            let bucket = buckets::quantile(times?, per_cent)?;
+            let bucket = buckets::quantile(&times?.counts(), per_cent)?;
             Some(rounded(buckets::preparation(bucket)))
         };
         let (sold_out_minutes, lost_revenue) = out.get(&site.id).copied().unwrap_or_default();
@@ -117,15 +120,12 @@ async fn orders(
     pool: &PgPool,
     spans: &Spans,
 ) -> Result<BTreeMap<String, (i64, i64, i64)>, sqlx::Error> {
-    let rows: Vec<(String, i64, i64, i64)> = spans
-        .query(
-            "select w.site_id, sum(h.orders)::bigint, sum(h.units)::bigint, sum(h.revenue)::bigint
-             from w join hourly_orders h
-               on h.site_id = w.site_id and h.hour >= w.lo and h.hour < w.hi
-             group by 1",
-        )
-        .fetch_all(pool)
-        .await?;
+    let text = format!(
+        "select w.site_id, sum(h.orders)::bigint, sum(h.units)::bigint, sum(h.revenue)::bigint
+         from w join {} group by 1",
+        orders_of(spans)
+    );
+    let rows: Vec<(String, i64, i64, i64)> = spans.query(&text).fetch_all(pool).await?;
     let of = |(site, orders, units, revenue)| (site, (orders, units, revenue));
     Ok(rows.into_iter().map(of).collect())
 }

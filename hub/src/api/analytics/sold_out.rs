@@ -4,20 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::Response;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono_tz::Tz;
 use serde::Serialize;
 use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
 use super::super::Hub;
+use super::spans::Site;
 use super::{Answer, Filter, OrProblem, Report, Scope, Spans, report, rounded};
+use crate::analytics::range::Span;
 use crate::analytics::sold_out::{
-    Interval, Slot, Usual, by_slot, first_of_days, lost, median, merged,
+    Days24, Interval, ItemDays, by_slot, first_of_days, lost, median, merged, touched, usual,
 };
 
-/// Days before the range whose hours tell, with its own, what is usual.
-const USUAL_DAYS: i64 = 28;
+/// Days up to the end of the range whose hours tell what is usual.
+const USUAL_DAYS: u64 = 56;
 
 /// A SKU that could not be sold for a while.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -64,53 +67,19 @@ pub(in crate::api) async fn list(
     report(&hub.pool, &spans, &filter, "sold-out", rows).await
 }
 
-/// Site and SKU.
+/// Site and SKU, or site and item.
 type Key = (String, String);
 
 /// The rows of [`list`].
 pub(super) async fn rows(pool: &PgPool, spans: &Spans) -> Result<Vec<SoldOutRow>, sqlx::Error> {
-    let told = intervals(pool, spans).await?;
+    let usual_days = usual_days(spans);
+    let told = outages(pool, spans, &usual_days).await?;
     let items = items(pool, spans, told.keys()).await?;
-    let usual = usual(pool, spans, &items).await?;
-    let mut rows = Vec::with_capacity(told.len());
-    for (site, span) in spans.each() {
-        let key = |(site, _): &Key| site.clone();
-        let own = told.iter().filter(|(of, _)| key(of) == site.id);
-        for ((_, sku), told) in own {
-            let bounds = (span.from, span.to.min(spans.now));
-            let intervals = merged(told.intervals.clone(), bounds);
-            if intervals.is_empty() {
-                continue;
-            }
-            let slots = by_slot(&intervals, site.zone);
-            let of = (site.id.clone(), sku.clone());
-            let needing = items.get(&of).cloned().unwrap_or_default();
-            let (mut units, mut revenue) = (0.0, 0.0);
-            for item in &needing {
-                let key = (of.0.clone(), of.1.clone(), item.clone());
-                if let Some(usual) = usual.get(&key) {
-                    let (more, worth) = lost(&slots, usual);
-                    (units, revenue) = (units + more, revenue + worth);
-                }
-            }
-            let days = first_of_days(&intervals, site.zone);
-            let millis: i64 = slots.values().sum();
-            rows.push(SoldOutRow {
-                site: site.id.clone(),
-                sku: sku.clone(),
-                items: needing.into_iter().collect::<Vec<_>>().join(" "),
-                times: intervals.len(),
-                days: days.len(),
-                minutes: rounded(millis as f64 / 60_000.0),
-                usually_at: median(&days).map(|time| time.format("%H:%M").to_string()),
-                is_out: told.is_open,
-                lost_units: rounded(units),
-                // Far from what a float cannot tell apart.
-                lost_revenue: revenue.round() as i64,
-                currency: site.currency.clone(),
-            });
-        }
-    }
+    let sold = Sold::read(pool, &usual_days, &items).await?;
+    let mut rows: Vec<SoldOutRow> = told
+        .iter()
+        .map(|(key, told)| told.row(key, items.get(key), &sold))
+        .collect();
     let order = |row: &SoldOutRow| (row.site.clone(), row.sku.clone());
     rows.sort_by(|one, other| {
         let by_loss = other.lost_revenue.cmp(&one.lost_revenue);
@@ -121,30 +90,100 @@ pub(super) async fn rows(pool: &PgPool, spans: &Spans) -> Result<Vec<SoldOutRow>
     Ok(rows)
 }
 
+/// The days whose hours tell what is usual.
+fn usual_days(spans: &Spans) -> Spans {
+    let end = spans.each().map(|(_, span)| span.end_day).max();
+    let tomorrow = spans.today() + Days::new(1);
+    let end = end.map_or(tomorrow, |end| end.min(tomorrow));
+    spans.over(end - Days::new(USUAL_DAYS), end)
+}
+
 /// When one SKU could not be sold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Told {
+    zone: Tz,
+    currency: String,
+    /// Within the range.
     intervals: Vec<Interval>,
+    /// The same and those of the days that tell what is usual, as they were told.
+    all: Vec<Interval>,
     is_open: bool,
 }
 
-async fn intervals(pool: &PgPool, spans: &Spans) -> Result<BTreeMap<Key, Told>, sqlx::Error> {
+impl Told {
+    fn row(&self, key: &Key, items: Option<&BTreeSet<String>>, sold: &Sold) -> SoldOutRow {
+        let slots = by_slot(&self.intervals, self.zone);
+        let out = touched(&self.all, self.zone);
+        let (mut units, mut revenue) = (0.0, 0.0);
+        for item in items.into_iter().flatten() {
+            let item = (key.0.clone(), item.clone());
+            if let Some((open, sold)) = sold.open.get(&key.0).zip(sold.items.get(&item)) {
+                let (more, worth) = lost(&slots, &usual(open, sold, &out));
+                (units, revenue) = (units + more, revenue + worth);
+            }
+        }
+        let days = first_of_days(&self.intervals, self.zone);
+        let millis: i64 = slots.values().sum();
+        let items: Vec<&str> = items.into_iter().flatten().map(String::as_str).collect();
+        SoldOutRow {
+            site: key.0.clone(),
+            sku: key.1.clone(),
+            items: items.join(" "),
+            times: self.intervals.len(),
+            days: days.len(),
+            minutes: rounded(millis as f64 / 60_000.0),
+            usually_at: median(&days).map(|time| time.format("%H:%M").to_string()),
+            is_out: self.is_open,
+            lost_units: rounded(units),
+            // Far from what a float cannot tell apart.
+            lost_revenue: revenue.round() as i64,
+            currency: self.currency.clone(),
+        }
+    }
+}
+
+/// The SKUs that could not be sold within the range.
+async fn outages(
+    pool: &PgPool,
+    spans: &Spans,
+    usual_days: &Spans,
+) -> Result<BTreeMap<Key, Told>, sqlx::Error> {
     type Row = (String, String, DateTime<Utc>, Option<DateTime<Utc>>);
     let rows: Vec<Row> = spans
         .query(
             "select w.site_id, o.sku, o.since, o.until
              from w join sold_out o
-               on o.site_id = w.site_id and o.since < w.hi and (o.until is null or o.until > w.lo)",
+               on o.site_id = w.site_id and o.since < w.hi
+              and (o.until is null or o.until > least(w.lo, $8))",
         )
+        .bind(usual_days.bounds().0)
         .fetch_all(pool)
         .await?;
-    let mut told: BTreeMap<Key, Told> = BTreeMap::new();
+    let mut told: BTreeMap<Key, (Vec<Interval>, bool)> = BTreeMap::new();
     for (site, sku, since, until) in rows {
-        let one = told.entry((site, sku)).or_default();
-        one.is_open |= until.is_none();
-        one.intervals.push((since, until.unwrap_or(spans.now)));
+        let (intervals, is_open) = told.entry((site, sku)).or_default();
+        *is_open |= until.is_none();
+        intervals.push((since, until.unwrap_or(spans.now)));
     }
-    Ok(told)
+    let usual_from = usual_days.bounds().0;
+    let sites: BTreeMap<&str, (&Site, Span)> = spans
+        .each()
+        .map(|(site, span)| (site.id.as_str(), (site, span)))
+        .collect();
+    let within = |(key, (intervals, is_open)): (Key, (Vec<Interval>, bool))| {
+        let (site, span) = sites.get(key.0.as_str())?;
+        let to = span.to.min(spans.now);
+        let from = usual_from.map_or(span.from, |from| from.min(span.from));
+        let told = Told {
+            zone: site.zone,
+            currency: site.currency.clone(),
+            intervals: merged(intervals.clone(), (span.from, to)),
+            all: merged(intervals, (from, to)),
+            is_open,
+        };
+        (!told.intervals.is_empty()).then_some((key, told))
+    };
+    Ok(told.into_iter().filter_map(within).collect())
 }
 
 /// The items that need each of the SKUs: by the menu that the site told it runs, or, where the hub
@@ -154,22 +193,48 @@ async fn items(
     spans: &Spans,
     skus: impl Iterator<Item = &Key>,
 ) -> Result<BTreeMap<Key, BTreeSet<String>>, sqlx::Error> {
-    let rows: Vec<(String, String, String)> = spans
+    let running: Vec<(String, String, i64)> = spans
         .query(
-            "select w.site_id, k.sku, i.item ->> 'id'
-             from w join site_menu m on m.site_id = w.site_id
-             join menu_version v on v.menu_id = m.menu_id and v.version = m.version
-             cross join jsonb_array_elements(v.document -> 'items') as i (item)
-             cross join lateral (
-                 select jsonb_object_keys(i.item -> 'consumes')
-                 where jsonb_typeof(i.item -> 'consumes') = 'object'
-                   and i.item -> 'consumes' <> '{}'
-                 union all
-                 select i.item ->> 'id'
-                 where coalesce(i.item -> 'consumes', '{}') in ('{}', 'null')) as k (sku)",
+            "select w.site_id, m.menu_id, m.version from w join site_menu m on m.site_id = w.site_id
+             where m.menu_id is not null and m.version is not null",
         )
         .fetch_all(pool)
         .await?;
+    // Most sites run the same menu: each is taken apart once.
+    let menus: BTreeSet<(&str, i64)> = running
+        .iter()
+        .map(|(_, menu, version)| (menu.as_str(), *version))
+        .collect();
+    let (ids, versions): (Vec<&str>, Vec<i64>) = menus.into_iter().unzip();
+    let needs: Vec<(String, i64, String, String)> = sqlx::query_as(
+        "select v.menu_id, v.version, k.sku, i.item ->> 'id'
+         from unnest($1::text[], $2::bigint[]) as m (menu_id, version)
+         join menu_version v on v.menu_id = m.menu_id and v.version = m.version
+         cross join jsonb_array_elements(v.document -> 'items') as i (item)
+         cross join lateral (
+             select jsonb_object_keys(i.item -> 'consumes')
+             where jsonb_typeof(i.item -> 'consumes') = 'object'
+               and i.item -> 'consumes' <> '{}'
+             union all
+             select i.item ->> 'id'
+             where coalesce(i.item -> 'consumes', '{}') in ('{}', 'null')) as k (sku)",
+    )
+    .bind(ids)
+    .bind(versions)
+    .fetch_all(pool)
+    .await?;
+    let mut by_menu: BTreeMap<(String, i64), Vec<(String, String)>> = BTreeMap::new();
+    for (menu, version, sku, item) in needs {
+        by_menu
+            .entry((menu, version))
+            .or_default()
+            .push((sku, item));
+    }
+    let rows = running.into_iter().flat_map(|(site, menu, version)| {
+        let needs = by_menu.get(&(menu, version)).into_iter().flatten();
+        needs.map(move |(sku, item)| (site.clone(), sku.clone(), item.clone()))
+    });
+    let rows: Vec<(String, String, String)> = rows.collect();
     let mut items: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
     let with_menu: BTreeSet<String> = rows.iter().map(|(site, ..)| site.clone()).collect();
     for (site, sku, item) in rows {
@@ -187,96 +252,62 @@ async fn items(
     Ok(items)
 }
 
-/// Site, SKU, item.
-type ItemKey = (String, String, String);
+/// What was sold in which hours of the days that tell what is usual.
+struct Sold {
+    /// By site: the hours in which it took orders.
+    open: BTreeMap<String, Days24>,
+    /// By site and item.
+    items: BTreeMap<Key, ItemDays>,
+}
 
-/// What each item usually sells in each hour of the day: in the hours of the range and of the 28 days
-/// before it in which the site took orders and its SKU was never out.
-async fn usual(
-    pool: &PgPool,
-    spans: &Spans,
-    items: &BTreeMap<Key, BTreeSet<String>>,
-) -> Result<BTreeMap<ItemKey, BTreeMap<Slot, Usual>>, sqlx::Error> {
-    let pairs = items.iter().flat_map(|((site, sku), items)| {
-        items
+impl Sold {
+    async fn read(
+        pool: &PgPool,
+        days: &Spans,
+        items: &BTreeMap<Key, BTreeSet<String>>,
+    ) -> Result<Self, sqlx::Error> {
+        let wanted = items
             .iter()
-            .map(move |item| (site.clone(), sku.clone(), item.clone()))
-    });
-    let pairs: Vec<ItemKey> = pairs.collect();
-    type Row = (String, String, String, bool, i32, i64, i64, i64);
-    let rows: Vec<Row> = spans
-        .query(
-            // Site by site, so that nothing has to be sorted on disk. Hours of all zones begin at quarters of
-            // an hour: every quarter in which an hour begins that an outage touches stands in `out`, so that
-            // hours are looked up there, and not each held against each outage.
-            "select w.site_id, u.sku, u.item, u.is_weekend, u.hour, u.units, u.revenue, u.hours
-             from w cross join lateral (
-                 select h.sku, h.item, h.is_weekend, h.of_day as hour,
-                        coalesce(sum(s.units), 0)::bigint as units,
-                        coalesce(sum(s.revenue), 0)::bigint as revenue, count(*) as hours
-                 from (select p.sku, p.item, o.hour,
-                              extract(isodow from o.hour at time zone w.zone) > 5 as is_weekend,
-                              extract(hour from o.hour at time zone w.zone)::int as of_day
-                       from unnest($8::text[], $9::text[], $10::text[]) as p (site_id, sku, item)
-                       join hourly_orders o on o.site_id = w.site_id
-                        and o.hour >= w.lo - $11 and o.hour < w.hi
-                       where p.site_id = w.site_id and not exists (
-                           select from (
-                               select x.sku, quarter
-                               from sold_out x cross join lateral generate_series(
-                                   date_bin('15 minutes',
-                                            greatest(x.since, w.lo - $11) - interval '1 hour',
-                                            timestamptz '2000-01-01 00:00:00+00')
-                                       + interval '15 minutes',
-                                   least(coalesce(x.until, w.hi), w.hi) - interval '1 microsecond',
-                                   interval '15 minutes') as quarter
-                               where x.site_id = w.site_id and x.since < w.hi
-                                 and (x.until is null or x.until > w.lo - $11)) out
-                           where out.sku = p.sku and out.quarter = o.hour)
-                       -- Planned by itself.
-                       offset 0) h
-                 left join hourly_sales s
-                   on s.site_id = w.site_id and s.hour = h.hour and s.item = h.item
-                 group by 1, 2, 3, 4) u",
-        )
-        .bind(
-            pairs
-                .iter()
-                .map(|(site, ..)| site.clone())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            pairs
-                .iter()
-                .map(|(_, sku, _)| sku.clone())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            pairs
-                .iter()
-                .map(|(.., item)| item.clone())
-                .collect::<Vec<_>>(),
-        )
-        .bind(TimeDelta::days(USUAL_DAYS))
-        .fetch_all(pool)
-        .await?;
-    let mut usual: BTreeMap<ItemKey, BTreeMap<Slot, Usual>> = BTreeMap::new();
-    for (site, sku, item, is_weekend, hour, units, revenue, hours) in rows {
-        let slot = Slot {
-            is_weekend,
-            hour: hour.unsigned_abs(),
+            .flat_map(|((site, _), items)| items.iter().map(|item| (site.clone(), item.clone())));
+        let wanted: BTreeSet<Key> = wanted.collect();
+        let sites: BTreeSet<String> = wanted.iter().map(|(site, _)| site.clone()).collect();
+        let (of, codes): (Vec<String>, Vec<String>) = wanted.into_iter().unzip();
+        let open = days
+            .query(
+                "select d.site_id, d.day, d.hour_orders from w join daily_orders d
+                   on d.site_id = w.site_id and d.day >= w.first_day and d.day < w.end_day
+                 where w.site_id = any($8)",
+            )
+            .bind(sites.into_iter().collect::<Vec<String>>())
+            .fetch_all(pool);
+        let sold = days
+            .query(
+                "select d.site_id, d.item, d.day, d.units, d.revenue
+                 from unnest($8::text[], $9::text[]) as p (site_id, item)
+                 join w on w.site_id = p.site_id
+                 join daily_item_hours d
+                   on d.site_id = p.site_id and d.item = p.item
+                  and d.day >= w.first_day and d.day < w.end_day",
+            )
+            .bind(of)
+            .bind(codes)
+            .fetch_all(pool);
+        type Open = Vec<(String, NaiveDate, Vec<i64>)>;
+        type Rows = Vec<(String, String, NaiveDate, Vec<i64>, Vec<i64>)>;
+        let (open, sold): (Open, Rows) = tokio::try_join!(open, sold)?;
+        let mut all = Self {
+            open: BTreeMap::new(),
+            items: BTreeMap::new(),
         };
-        let of = usual.entry((site, sku, item)).or_default();
-        of.insert(
-            slot,
-            Usual {
-                units,
-                revenue,
-                hours,
-            },
-        );
+        for (site, day, orders) in open {
+            all.open.entry(site).or_default().insert(day, orders);
+        }
+        for (site, item, day, units, revenue) in sold {
+            let days = all.items.entry((site, item)).or_default();
+            days.insert(day, (units, revenue));
+        }
+        Ok(all)
     }
-    Ok(usual)
 }
 
 /// Minutes and lost revenue of all SKUs, by site.

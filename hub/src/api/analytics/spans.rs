@@ -18,11 +18,18 @@ use crate::analytics::range::{End, Range, Span};
 /// Days that are meant when nothing is said.
 const USUAL_DAYS: u64 = 28;
 
-/// The sites with their ranges, as every query begins; its parameters are `$1` to `$7`.
+/// The sites with their ranges, as every query begins; its parameters are `$1` to `$7`. The days of a
+/// range are its whole weeks, from `first_week` up to `end_week`, and the `rest` at both ends.
 const WITH: &str = "with w as (
-    select * from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[],
-                         $6::text[], $7::text[])
-                      as w (site_id, lo, hi, first_day, end_day, zone, currency)) ";
+    select *, date_trunc('week', (first_day + 6)::timestamp)::date as first_week,
+           date_trunc('week', end_day::timestamp)::date as end_week
+    from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[],
+                $6::text[], $7::text[])
+             as w (site_id, lo, hi, first_day, end_day, zone, currency)),
+rest as (
+    select site_id, currency, first_day as lo, least(first_week, end_day) as hi from w
+    union all
+    select site_id, currency, greatest(first_week, end_week), end_day from w) ";
 
 /// A site.
 #[derive(Debug, Clone)]
@@ -87,8 +94,8 @@ impl Spans {
             .map(|site| (site, self.range.at(site.zone)))
     }
 
-    /// Begins a query that reads `w (site_id, lo, hi, first_day, end_day, zone, currency)`. Further
-    /// parameters count from `$8`. Nothing of a request may stand in the text.
+    /// Begins a query that reads `w (site_id, lo, hi, first_day, end_day, zone, currency, first_week,
+    /// end_week)` and `rest (site_id, currency, lo, hi)`. Further parameters count from `$8`. Nothing of a request may stand in the text.
     pub(super) fn query<R: for<'r> FromRow<'r, PgRow>>(&self, text: &str) -> Query<R> {
         let spans: Vec<(&Site, Span)> = self.each().collect();
         let column =

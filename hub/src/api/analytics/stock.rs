@@ -57,10 +57,17 @@ async fn rows(pool: &PgPool, spans: &Spans) -> Result<Vec<StockRow>, sqlx::Error
         .query(
             "select site_id, sku, coalesce(d.used, 0), d.average, coalesce(c.removed, 0),
                     coalesce(c.added, 0), c.removed_for
-             from (select w.site_id, s.sku, sum(s.used)::bigint as used,
-                          avg(s.on_hand)::float8 as average
-                   from w join daily_stock s
-                     on s.site_id = w.site_id and s.day >= w.first_day and s.day < w.end_day
+             from (select site_id, sku, sum(used)::bigint as used,
+                          (sum(on_hand) / nullif(sum(counted), 0))::float8 as average
+                   from (select w.site_id, s.sku, s.used, s.on_hand, s.counted
+                         from w join weekly_stock s
+                           on s.site_id = w.site_id
+                          and s.week >= w.first_week and s.week < w.end_week
+                         union all
+                         select r.site_id, s.sku, s.used, coalesce(s.on_hand, 0),
+                                (s.on_hand is not null)::int::bigint
+                         from rest r join daily_stock s
+                           on s.site_id = r.site_id and s.day >= r.lo and s.day < r.hi) s
                    group by 1, 2) d
              full join
                   (select site_id, sku, sum(removed)::bigint as removed, sum(added)::bigint as added,

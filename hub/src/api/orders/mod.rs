@@ -1,5 +1,6 @@
 //! Orders of all sites: search and one by its id.
 
+mod search;
 mod sql;
 pub(super) mod timeline;
 
@@ -119,8 +120,8 @@ pub(super) struct Filter {
     item: Option<String>,
     /// Whose total is this, minor units.
     amount: Option<i64>,
-    /// Whose number, id or key is this, or one of whose lines has it in its item's code or name
-    /// or in its note.
+    /// Whose number, id or key is this, or one of whose lines has it in its item's code or in what the item
+    /// was last called, or in its note; notes of the 28 days before `to`, or since `from`.
     q: Option<String>,
     /// Entries at most (50; 200 at most).
     limit: Option<u32>,
@@ -150,7 +151,7 @@ pub(super) async fn list(
     };
     let limit = page.limit();
     let after = page.after.as_deref().map(Place::read).transpose()?;
-    let mut rows = sql::search(&hub.pool, &scope, &filter, after, limit)
+    let mut rows = search::search(&hub.pool, &scope, &filter, after, limit)
         .await
         .or_problem()?;
     let next = (rows.len() > limit).then(|| {

@@ -6,13 +6,11 @@ use sqlx::types::Json as Jsonb;
 use sunakku_common::ids::OrderId;
 use sunakku_common::order::LineModifier;
 use sunakku_common::problem::Problem;
-use sunakku_common::state::OrderState;
 use sunakku_common::text::Text;
 use uuid::Uuid;
 
 use super::super::access::Scope;
 use super::super::error::{Answer, OrProblem as _};
-use super::{Filter, Place};
 
 /// An order as it is stored.
 #[derive(sqlx::FromRow)]
@@ -38,59 +36,6 @@ pub(super) struct Row {
     pub(super) committed_at: DateTime<Utc>,
     pub(super) epoch: Uuid,
     pub(super) seq: i64,
-}
-
-/// One more than `limit`, to know whether there are more. What is inserted during a walk comes
-/// before or after the place reached, and moves no other order to another page.
-pub(super) async fn search(
-    pool: &PgPool,
-    scope: &Scope,
-    filter: &Filter,
-    after: Option<Place>,
-    limit: usize,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let q = filter.q.as_ref().map(|q| q.trim().to_lowercase());
-    sqlx::query_as(
-        "select o.* from site_order o
-         where ($1::text is null or o.site_id = $1)
-           and ($2::timestamptz is null or o.placed_at >= $2)
-           and ($3::timestamptz is null or o.placed_at < $3)
-           and ($4::int is null or o.number = $4)
-           and ($5::text is null or o.state = $5)
-           and ($6::text is null or exists (
-                   select from order_line l
-                   where l.site_id = o.site_id and l.order_id = o.order_id and l.item = $6))
-           and ($7::text is null or o.number::text = $7 or o.order_id::text = $7
-                or lower(o.idempotency_key) = $7 or exists (
-                   select from order_line l
-                   where l.site_id = o.site_id and l.order_id = o.order_id
-                     and (position($7 in lower(l.item)) > 0
-                          or position($7 in lower(l.note)) > 0
-                          or exists (select from jsonb_each_text(l.name) n
-                                     where position($7 in lower(n.value)) > 0))))
-           and ($8::timestamptz is null or (o.placed_at, o.order_id, o.site_id) < ($8, $9, $10))
-           and ($12::text[] is null or o.site_id = any($12))
-           and ($13::bigint is null or o.total = $13)
-         order by o.placed_at desc, o.order_id desc, o.site_id desc
-         limit $11",
-    )
-    .bind(filter.site.as_deref())
-    .bind(filter.from)
-    .bind(filter.to)
-    .bind(filter.number)
-    .bind(filter.state.map(OrderState::as_str))
-    .bind(filter.item.as_deref())
-    .bind(q)
-    .bind(after.as_ref().map(|place| place.placed_at))
-    .bind(after.as_ref().map(|place| place.order))
-    .bind(after.as_ref().map(|place| place.site.as_str()))
-    .bind(limit as i64 + 1)
-    .bind(scope.sites())
-    .bind(filter.amount)
-    // Planned anew each time: which index is best depends on the filters that are given.
-    .persistent(false)
-    .fetch_all(pool)
-    .await
 }
 
 /// The order of this id; ids are unique without regard to sites.

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound as _, Timelike as _, Utc};
 use chrono_tz::Tz;
 use sunakku_common::event::StockChange;
 use sunakku_common::ids::{SiteId, TicketId};
-use sunakku_common::local_time::{day, hour};
+use sunakku_common::local_time::{day, hour, local};
 use sunakku_common::text::Text;
 
 use super::fold::{Order, Sold, StockKey};
@@ -19,8 +19,8 @@ pub(super) type HourKey = (SiteId, DateTime<Utc>);
 pub(super) type SalesKey = (SiteId, DateTime<Utc>, String);
 /// Site, its date, item or SKU.
 pub(super) type DayKey = (SiteId, NaiveDate, String);
-/// Site, begin of its hour, measure, station, bucket.
-pub(super) type DurationKey = (SiteId, DateTime<Utc>, &'static str, String, i32);
+/// Site, begin of its hour or its date, measure, station, bucket.
+pub(super) type DurationKey<T> = (SiteId, T, &'static str, String, i32);
 /// Site, SKU, time, units.
 pub(super) type CorrectionKey = (SiteId, String, DateTime<Utc>, i64);
 
@@ -48,6 +48,24 @@ pub(super) struct StockDay {
     pub(super) on_hand: Option<i64>,
 }
 
+/// A sum for each hour that a clock shows within a day.
+pub(super) type ByHour = [i64; 24];
+
+/// Orders of a day, and how they lie within it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct OrderDay {
+    pub(super) all: Sold,
+    pub(super) orders: ByHour,
+    pub(super) units: ByHour,
+}
+
+/// What an item sells in the hours of a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ItemDay {
+    pub(super) units: ByHour,
+    pub(super) revenue: ByHour,
+}
+
 /// What is known before a run.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -65,9 +83,12 @@ pub(super) struct Figures {
     pub(super) sales: BTreeMap<SalesKey, Sold>,
     pub(super) days: BTreeMap<DayKey, Sold>,
     pub(super) orders: BTreeMap<HourKey, Sold>,
+    pub(super) order_days: BTreeMap<(SiteId, NaiveDate), OrderDay>,
+    pub(super) item_days: BTreeMap<DayKey, ItemDay>,
     pub(super) names: BTreeMap<(SiteId, String), Text>,
     pub(super) changed_tickets: BTreeSet<(SiteId, TicketId)>,
-    pub(super) durations: BTreeMap<DurationKey, i64>,
+    pub(super) durations: BTreeMap<DurationKey<DateTime<Utc>>, i64>,
+    pub(super) day_durations: BTreeMap<DurationKey<NaiveDate>, i64>,
     pub(super) outages: BTreeMap<(SiteId, String, DateTime<Utc>), Outage>,
     pub(super) stock: BTreeMap<DayKey, StockDay>,
     pub(super) corrections: BTreeMap<CorrectionKey, String>,
@@ -88,7 +109,11 @@ impl Figures {
     /// Adds what an order sells to the hour and day in which it was placed, or takes it away.
     pub(super) fn count(&mut self, site: &SiteId, order: &Order, sign: i64) {
         let (zone, at) = (self.zone(site), time(order.identity.placed_at));
-        let (hour, day) = (hour(at, zone), day(at, zone));
+        let (hour, day, shown) = (
+            hour(at, zone),
+            day(at, zone),
+            local(at, zone).hour() as usize,
+        );
         let mut all = Sold {
             orders: 1,
             ..Sold::default()
@@ -99,10 +124,34 @@ impl Figures {
             let key = (site.clone(), hour, item.clone());
             self.sales.entry(key).or_default().add(sold, sign);
             let key = (site.clone(), day, item.clone());
+            let hours = self.item_days.entry(key.clone()).or_default();
+            hours.units[shown] += sign * sold.units;
+            hours.revenue[shown] += sign * sold.revenue;
             self.days.entry(key).or_default().add(sold, sign);
         }
+        let hours = self.order_days.entry((site.clone(), day)).or_default();
+        hours.all.add(&all, sign);
+        hours.orders[shown] += sign;
+        hours.units[shown] += sign * all.units;
         let key = (site.clone(), hour);
         self.orders.entry(key).or_default().add(&all, sign);
+    }
+
+    /// Counts a time that began then.
+    fn time(
+        &mut self,
+        site: &SiteId,
+        began: DateTime<Utc>,
+        measure: &'static str,
+        station: String,
+        bucket: i32,
+    ) {
+        let zone = self.zone(site);
+        let (hour, day) = (hour(began, zone), day(began, zone));
+        let key = (site.clone(), day, measure, station.clone(), bucket);
+        *self.day_durations.entry(key).or_default() += 1;
+        let key = (site.clone(), hour, measure, station, bucket);
+        *self.durations.entry(key).or_default() += 1;
     }
 
     /// Notes what an item is called.
@@ -123,10 +172,8 @@ impl Figures {
         };
         order.promise.is_settled = true;
         let late = (micros(at) - micros(order.promise.ready_at)).num_milliseconds();
-        let began = hour(time(order.identity.placed_at), self.zone(site));
-        let bucket = buckets::of_promise(late);
-        let key = (site.clone(), began, "promise", String::new(), bucket);
-        *self.durations.entry(key).or_default() += 1;
+        let (began, bucket) = (time(order.identity.placed_at), buckets::of_promise(late));
+        self.time(site, began, "promise", String::new(), bucket);
     }
 
     pub(super) fn give_ticket(
@@ -156,7 +203,7 @@ impl Figures {
         ticket: TicketId,
         at: Option<DateTime<Utc>>,
     ) {
-        let (zone, key) = (self.zone(site), (site.clone(), ticket));
+        let key = (site.clone(), ticket);
         let ticket = self.known.tickets.get_mut(&key);
         let (Some(at), Some(ticket)) = (at, ticket) else {
             return;
@@ -166,10 +213,9 @@ impl Figures {
         }
         ticket.done_at = Some(micros(at));
         let took = (micros(at) - ticket.created_at).num_milliseconds();
-        let (began, bucket) = (hour(ticket.created_at, zone), buckets::of_preparation(took));
+        let (began, bucket) = (ticket.created_at, buckets::of_preparation(took));
         let station = ticket.station.clone();
-        let duration = (site.clone(), began, "preparation", station, bucket);
-        *self.durations.entry(duration).or_default() += 1;
+        self.time(site, began, "preparation", station, bucket);
         self.changed_tickets.insert(key);
     }
 
@@ -230,7 +276,7 @@ impl Figures {
 }
 
 impl Sold {
-    fn add(&mut self, other: &Self, sign: i64) {
+    pub(super) fn add(&mut self, other: &Self, sign: i64) {
         self.units += sign * other.units;
         self.orders += sign * other.orders;
         self.revenue += sign * other.revenue;

@@ -16,6 +16,7 @@ mod load_figures;
 pub(super) mod read;
 mod write;
 mod write_figures;
+mod write_longer;
 
 use std::collections::BTreeMap;
 

@@ -100,13 +100,13 @@ async fn insert_lines(
     sqlx::query(
         "insert into order_line
              (site_id, order_id, line, item, name, quantity, unit_price, total, modifiers, note,
-              station)
+              station, placed_at)
          select * from unnest(
              $1::text[], $2::uuid[], $3::int[], $4::text[], $5::jsonb[], $6::int[], $7::bigint[],
-             $8::bigint[], $9::jsonb[], $10::text[], $11::text[])",
+             $8::bigint[], $9::jsonb[], $10::text[], $11::text[], $12::timestamptz[])",
     )
     .bind(column(&rows, |(site, ..)| site.as_str()))
-    .bind(column(&rows, |(_, order, _)| order.0))
+    .bind(column(&rows, |(_, placed, _)| placed.order.0))
     .bind(column(&rows, |(.., line)| small(line.line)))
     .bind(column(&rows, |(.., line)| line.item.as_str()))
     .bind(column(&rows, |(.., line)| Json(&line.name)))
@@ -116,6 +116,7 @@ async fn insert_lines(
     .bind(column(&rows, |(.., line)| Json(&line.modifiers)))
     .bind(column(&rows, |(.., line)| line.note.as_deref()))
     .bind(column(&rows, |(.., line)| line.station.as_str()))
+    .bind(column(&rows, |(_, placed, _)| placed.details.placed_at))
     .execute(connection)
     .await?;
     Ok(())
@@ -123,9 +124,10 @@ async fn insert_lines(
 
 fn lines_of<'a>(
     (key, _, (.., placed)): &NewOrder<'a>,
-) -> impl Iterator<Item = (&'a SiteId, OrderId, &'a OrderLine)> + use<'a> {
-    let ((site, order), lines) = (*key, &placed.details.lines);
-    lines.iter().map(move |line| (site, *order, line))
+) -> impl Iterator<Item = (&'a SiteId, &'a OrderPlaced, &'a OrderLine)> + use<'a> {
+    let ((site, _), placed) = (*key, &**placed);
+    let lines = placed.details.lines.iter();
+    lines.map(move |line| (site, placed, line))
 }
 
 async fn update_orders(

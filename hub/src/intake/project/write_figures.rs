@@ -1,11 +1,13 @@
 //! Writes what a run of events adds to the figures: one or two statements per table.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::figures::{DayKey, DurationKey, Figures, HourKey, Outage, SalesKey, StockDay};
 use super::fold::Sold;
 use super::write::column;
+use super::write_longer;
 
 pub(super) async fn all(
     connection: &mut PgConnection,
@@ -38,7 +40,8 @@ pub(super) async fn all(
     if !stock.is_empty() {
         add_stock(connection, &stock).await?;
     }
-    note_corrections(connection, figures).await
+    note_corrections(connection, figures).await?;
+    write_longer::all(connection, figures).await
 }
 
 /// In two steps: the row's check would already refuse the *proposal* of a negative row.
@@ -230,7 +233,7 @@ async fn write_tickets(
 
 async fn add_durations(
     connection: &mut PgConnection,
-    rows: &[(&DurationKey, &i64)],
+    rows: &[(&DurationKey<DateTime<Utc>>, &i64)],
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into hourly_duration as d (site_id, hour, measure, station, bucket, count)

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
-use chrono::{DateTime, NaiveDate, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -232,6 +232,23 @@ struct Figures {
     sold_out: BTreeMap<(String, DateTime<Utc>), Option<DateTime<Utc>>>,
     stock: BTreeMap<(NaiveDate, String), (i64, Option<i64>)>,
     corrections: BTreeMap<(String, DateTime<Utc>, i64), String>,
+    longer: Longer,
+}
+
+/// Units, orders and revenue of a day; orders and units of each of its hours.
+type OfDay = ((i64, i64, i64), Vec<i64>, Vec<i64>);
+
+/// The same by day and week. Weeks begin on Mondays.
+#[derive(Debug, Default, PartialEq)]
+struct Longer {
+    days: BTreeMap<NaiveDate, OfDay>,
+    weeks: BTreeMap<(NaiveDate, String), (i64, i64, i64)>,
+    /// Units and revenue of an item by hour of the clock.
+    item_hours: BTreeMap<(NaiveDate, String), (Vec<i64>, Vec<i64>)>,
+    /// By begin, whether that is a day or a week, measure and station.
+    durations: BTreeMap<(NaiveDate, &'static str, String, String), BTreeMap<i32, i64>>,
+    /// Used, sum of the counts, days with one.
+    stock: BTreeMap<(NaiveDate, String), (i64, i64, i64)>,
 }
 
 struct Order {
@@ -259,6 +276,14 @@ fn hour(at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
 
 fn date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
     at.with_timezone(&zone).date_naive()
+}
+
+/// Its Monday, found by going back day by day.
+fn monday(mut day: NaiveDate) -> NaiveDate {
+    while day.weekday() != chrono::Weekday::Mon {
+        day = day.pred_opt().expect("a date");
+    }
+    day
 }
 
 /// The first bucket that a time fits into.
@@ -386,7 +411,30 @@ fn recount(logs: &[Vec<Told>], zone: Tz) -> Figures {
         }
     }
     sum_up(&mut figures, orders.values(), zone);
+    sum_longer(&mut figures, zone);
     figures
+}
+
+/// Days and weeks of what was counted by hours and days.
+fn sum_longer(figures: &mut Figures, zone: Tz) {
+    let longer = &mut figures.longer;
+    for ((day, item), sold) in &figures.days {
+        let week = longer.weeks.entry((monday(*day), item.clone()));
+        add(week.or_default(), *sold);
+    }
+    for ((hour, measure, station, bucket), count) in &figures.durations {
+        let day = date(*hour, zone);
+        for (begin, length) in [(day, "day"), (monday(day), "week")] {
+            let key = (begin, length, measure.clone(), station.clone());
+            let times = longer.durations.entry(key).or_default();
+            *times.entry(*bucket).or_default() += count;
+        }
+    }
+    for ((day, sku), (used, on_hand)) in &figures.stock {
+        let week = longer.stock.entry((monday(*day), sku.clone())).or_default();
+        let counted = i64::from(on_hand.is_some());
+        add(week, (*used, on_hand.unwrap_or(0), counted));
+    }
 }
 
 fn sum_up<'a>(figures: &mut Figures, orders: impl Iterator<Item = &'a Order>, zone: Tz) {
@@ -405,7 +453,18 @@ fn sum_up<'a>(figures: &mut Figures, orders: impl Iterator<Item = &'a Order>, zo
         }
         let (hour, day) = (hour(order.placed_at, zone), date(order.placed_at, zone));
         add(figures.orders.entry(hour).or_default(), all);
+        let shown = order.placed_at.with_timezone(&zone).hour() as usize;
+        let none = || ((0, 0, 0), vec![0; 24], vec![0; 24]);
+        let of_day = figures.longer.days.entry(day).or_insert_with(none);
+        add(&mut of_day.0, all);
+        of_day.1[shown] += 1;
+        of_day.2[shown] += all.0;
         for (item, sold) in items {
+            let none = || (vec![0; 24], vec![0; 24]);
+            let hours = figures.longer.item_hours.entry((day, item.clone()));
+            let hours = hours.or_insert_with(none);
+            hours.0[shown] += sold.0;
+            hours.1[shown] += sold.2;
             add(figures.hours.entry((hour, item.clone())).or_default(), sold);
             add(figures.days.entry((day, item)).or_default(), sold);
         }
@@ -438,6 +497,7 @@ async fn stored(pool: &PgPool, site: &SiteId) -> Result<Figures> {
     let corrections: Vec<(String, DateTime<Utc>, i64, String)> =
         rows!("select sku, at, delta, reason from stock_correction where site_id = $1");
     Ok(Figures {
+        longer: stored_longer(pool, site).await?,
         days: days
             .into_iter()
             .map(|(d, i, u, o, r)| ((d, i), (u, o, r)))
@@ -469,9 +529,64 @@ async fn stored(pool: &PgPool, site: &SiteId) -> Result<Figures> {
     })
 }
 
+async fn stored_longer(pool: &PgPool, site: &SiteId) -> Result<Longer> {
+    macro_rules! rows {
+        ($text:literal) => {
+            sqlx::query_as($text)
+                .bind(site.as_str())
+                .fetch_all(pool)
+                .await?
+        };
+    }
+    type Day = (NaiveDate, i64, i64, i64, Vec<i64>, Vec<i64>);
+    let days: Vec<Day> = rows!(
+        "select day, units, orders, revenue, hour_orders, hour_units from daily_orders
+         where site_id = $1"
+    );
+    let weeks: Vec<(NaiveDate, String, i64, i64, i64)> =
+        rows!("select week, item, units, orders, revenue from weekly_sales where site_id = $1");
+    let item_hours: Vec<(NaiveDate, String, Vec<i64>, Vec<i64>)> =
+        rows!("select day, item, units, revenue from daily_item_hours where site_id = $1");
+    type Times = (NaiveDate, bool, String, String, Vec<i32>, Vec<i64>);
+    let durations: Vec<Times> = rows!(
+        "select day, false, measure, station, buckets, counts from daily_duration where site_id = $1
+         union all
+         select week, true, measure, station, buckets, counts from weekly_duration
+         where site_id = $1"
+    );
+    let stock: Vec<(NaiveDate, String, i64, i64, i64)> =
+        rows!("select week, sku, used, on_hand, counted from weekly_stock where site_id = $1");
+    let length = |is_week| if is_week { "week" } else { "day" };
+    Ok(Longer {
+        days: days
+            .into_iter()
+            .map(|(d, u, o, r, orders, units)| (d, ((u, o, r), orders, units)))
+            .collect(),
+        weeks: weeks
+            .into_iter()
+            .map(|(w, i, u, o, r)| ((w, i), (u, o, r)))
+            .collect(),
+        item_hours: item_hours
+            .into_iter()
+            .map(|(d, i, u, r)| ((d, i), (u, r)))
+            .collect(),
+        durations: durations
+            .into_iter()
+            .map(|(d, is_week, m, s, b, n)| {
+                let times = b.into_iter().zip(n).collect();
+                ((d, length(is_week), m, s), times)
+            })
+            .collect(),
+        stock: stock
+            .into_iter()
+            .map(|(w, s, used, left, n)| ((w, s), (used, left, n)))
+            .collect(),
+    })
+}
+
 /// Every table that is made of events, as text.
 async fn tables(pool: &PgPool, site: &SiteId) -> Result<Vec<(&'static str, Option<String>)>> {
-    const TABLES: [&str; 15] = [
+    const TABLES: [&str; 21] = [
         "site_order",
         "order_line",
         "stock",
@@ -479,6 +594,12 @@ async fn tables(pool: &PgPool, site: &SiteId) -> Result<Vec<(&'static str, Optio
         "hourly_sales",
         "daily_sales",
         "hourly_orders",
+        "daily_orders",
+        "weekly_sales",
+        "daily_item_hours",
+        "daily_duration",
+        "weekly_duration",
+        "weekly_stock",
         "site_item",
         "site_ticket",
         "hourly_duration",
