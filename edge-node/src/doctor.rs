@@ -14,6 +14,8 @@ use crate::store::{Look, ServerFacts, look};
 
 /// How long a server may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);
+/// Who has every right, unless somebody took some away.
+const ALL_POWERFUL: &str = "default";
 /// Of Redis' memory: more is told.
 const MEMORY_HIGH_PERCENT: u64 = 85;
 /// Fewer days without the hub are told.
@@ -65,17 +67,28 @@ async fn redis(config: &Config, report: &mut Report) {
     let Look {
         facts,
         unsafe_settings,
+        user,
     } = match found.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {LIMIT:?}"))) {
         Ok(found) => found,
         Err(error) => {
             return report.fault(
                 "redis",
                 format!("it cannot be used: {error:#}"),
-                "systemctl status sunakku-redis; redis.url must have its address and password",
+                "systemctl status sunakku-redis; redis.url must have its address, user and password, and the \
+                 user the rights of deploy/redis/users.conf",
             );
         }
     };
     report.ok("redis", format!("{} answers", facts.version));
+    match user.as_deref() {
+        Some(ALL_POWERFUL) => report.warn(
+            "redis",
+            format!("the edge is its user {ALL_POWERFUL}, who may do everything"),
+            "give the edge the user of deploy/redis/users.conf, and name it in redis.url",
+        ),
+        Some(user) => report.ok("redis", format!("the edge is its user {user}")),
+        None => {}
+    }
     match unsafe_settings {
         Some(found) => report.fault(
             "redis",

@@ -21,7 +21,7 @@ learn({
     'sign-in.pair-code': 'Code of this screen',
     'sign-in.pin': 'PIN',
     'sign-in.digit-back': 'Take the last digit away',
-    'sign-in.too-many-tries': 'Too many wrong PINs for this name here. Wait, or sign in at another device.',
+    'sign-in.too-many-tries': 'Too many wrong tries for this name here. Wait, or sign in at another device.',
     'sign-in.too-many-sign-ins': 'Too many sign in at once. Try again in a moment.',
     'sign-in.too-many-requests': 'Too many tries at once. Try again in a moment.',
     'sign-in.too-many-devices': 'This site has as many devices as one may have. Ask the site manager to revoke some.',
@@ -48,7 +48,7 @@ learn({
     'sign-in.pair-code': 'この画面のコード',
     'sign-in.pin': 'PIN',
     'sign-in.digit-back': '最後の数字を消す',
-    'sign-in.too-many-tries': 'PINの入力を続けて間違えました。しばらく待つか、別の端末をご利用ください。',
+    'sign-in.too-many-tries': '入力を続けて間違えました。しばらく待つか、別の端末をご利用ください。',
     'sign-in.too-many-sign-ins': 'サインインが混み合っています。しばらくしてからお試しください。',
     'sign-in.too-many-requests': '回数が多すぎます。しばらくしてからお試しください。',
     'sign-in.too-many-devices': '端末の数が上限に達しています。管理者にお尋ねください。',
@@ -280,7 +280,9 @@ function ways() {
 
 /** The panel that stands in for the page while nobody is signed in. */
 export function SignIn() {
-  const [way, setWay] = useState(ways()[0]);
+  const [chosen, setWay] = useState('');
+  // The page has named itself only after this was first drawn.
+  const way = chosen || ways()[0];
   const [working, setWorking] = useState(false);
   if (session.value === undefined) {
     return html`<main class="sign-in"><div><${Logo} /><h1>${t('sign-in.waiting')}</h1></div></main>`;

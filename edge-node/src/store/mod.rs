@@ -197,7 +197,7 @@ impl Store {
         first_counts: &FirstCounts,
         log_budget_bytes: u64,
     ) -> Result<Self, StoreError> {
-        let client = redis::Client::open(url)?;
+        let client = server::client(url)?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(RESPONSE_TIMEOUT))
             .set_connection_timeout(Some(Duration::from_secs(1)))

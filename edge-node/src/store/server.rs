@@ -35,6 +35,16 @@ pub struct Look {
     pub facts: ServerFacts,
     /// Settings with which it may lose orders.
     pub unsafe_settings: Option<Unsafe>,
+    /// Who we are to it; none when it does not say.
+    pub user: Option<String>,
+}
+
+/// A client that says nothing about itself: the edge's user has no right to, and each refusal would stand in
+/// the log of refused commands, where a stranger's are looked for.
+pub(super) fn client(url: &str) -> redis::RedisResult<redis::Client> {
+    let info: redis::ConnectionInfo = url.parse()?;
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    redis::Client::open(info.set_redis_settings(settings))
 }
 
 /// Looks at a Redis over a connection of its own, changing nothing.
@@ -42,12 +52,15 @@ pub struct Look {
 /// # Errors
 /// When it does not answer, or is no Redis.
 pub async fn look(url: &str) -> anyhow::Result<Look> {
-    let client = redis::Client::open(url)?;
+    let client = client(url)?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let facts = ask(&mut connection).await?;
     let settings = durability::question().query_async(&mut connection).await?;
+    let mut who = redis::cmd("ACL");
+    let user = who.arg("WHOAMI").query_async(&mut connection).await.ok();
     Ok(Look {
         facts,
+        user,
         unsafe_settings: durability::judge(&settings),
     })
 }

@@ -174,3 +174,35 @@ test('a guest calls, kitchen and operations hear of it by the kiosk\'s name, and
   await ops.waitForSelector(call, { state: 'detached' });
   await kiosk.waitForSelector('#call:not(.on) >> text=Call staff');
 });
+
+test('an auditor signs in by name and password, reads every view, and is offered nothing that changes anything', async () => {
+  await demo.order({ item: 'soda' });
+  const ops = await demo.open('/ops', DESK);
+  const { user, password } = demo.site.auditor;
+  await ops.fill('input[name=user]', user);
+  await ops.fill('input[name=password]', password);
+  await ops.click('.sign-in button >> text="Sign in"');
+  await ops.waitForSelector('#read-only');
+  // What asks for anything but to read, whatever it answers.
+  const changes = [];
+  ops.on('request', (request) => {
+    if (request.method() !== 'GET') changes.push(`${request.method()} ${request.url()}`);
+  });
+  const refusals = [];
+  ops.on('response', (response) => { if (response.status() === 403) refusals.push(response.url()); });
+  const shown = { operations: '#sync .pipe', stock: '#stock tbody tr >> nth=0', orders: '#orders tbody tr >> nth=0', devices: '#devices' };
+  for (const [view, part] of Object.entries(shown)) {
+    await ops.click(`a[href="#${view}"]`);
+    await ops.waitForSelector(part);
+    await assertAccessible(ops, `${view} of an auditor`);
+    // What is left chooses what is shown: which stock units, and the movements of one.
+    const buttons = await ops.locator('main button:not(.seg button, .link)').allTextContents();
+    assert.deepEqual(buttons, [], `buttons of ${view}`);
+    assert.equal(await ops.locator('main form').count(), 0, `forms of ${view}`);
+  }
+  await ops.click('a[href="#stock"]');
+  await ops.click('#stock tbody .link >> nth=0');
+  await ops.waitForSelector('.ledger');
+  await ops.keyboard.press('Escape');
+  assert.deepEqual([changes, refusals], [[], []]);
+});

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::Value;
 use sunakku_common::claims::{HUB_ISSUER, Role, Signer, Subject};
+use sunakku_common::event::kind;
 use xtask::harness::Sandbox;
 use xtask::world::{Answer, Client, Site, SiteOptions};
 
@@ -380,6 +381,47 @@ async fn a_token_of_the_hubs_is_good_for_its_own_site_alone() {
         .await
         .unwrap();
     assert_problem(&answer, 401, "unauthorized");
+}
+
+#[tokio::test]
+async fn sign_ins_by_password_stand_in_the_log_and_whoever_guesses_cannot_fill_it() {
+    let test = TestSite::start().await;
+    let nobody = Client::with_token(&test.site.url(), "").unwrap();
+    let sign_in = async |user: &str, password: &str| {
+        let body = serde_json::json!({ "user": user, "password": password });
+        nobody.post("/v1/session", None, &body).await.unwrap()
+    };
+    let people = xtask::world::people().unwrap();
+    let right = |role| people.iter().find(|person| person.role == role).unwrap();
+    let manager = right(Role::Manager);
+    let answer = sign_in(manager.name, &manager.password).await;
+    let token = answer.expect(200).unwrap().body["access_token"].clone();
+    let caller = nobody.as_token(token.as_str().unwrap());
+    caller.get("/v1/queue").await.unwrap().expect(200).unwrap();
+    let told = test.told(kind::SESSION_SIGNED_IN).await;
+    let body: Value = told[0].body().unwrap();
+    assert_eq!(body["user"], "manager");
+    assert_eq!(body["role"], "manager");
+    assert_eq!(body["method"], "password");
+    assert_eq!(body["address"], "127.0.0.1");
+
+    for _ in 0..20 {
+        sign_in("nobody-here", "guess").await;
+        sign_in(manager.name, "guess").await;
+    }
+    let locked = sign_in(manager.name, &manager.password).await;
+    assert_problem(&locked, 429, "too-many-tries");
+    assert!(locked.headers.contains_key("retry-after"));
+    test.told_until(kind::SESSION_LOCKED, 1).await;
+    let refused = test.told(kind::SESSION_REFUSED).await;
+    assert_eq!(refused.len(), 5, "one who guesses does not fill the log");
+    for event in &refused {
+        assert_eq!(event.body::<Value>().unwrap()["user"], "manager");
+    }
+    // Others sign in there all the while.
+    let kitchen = right(Role::Kitchen);
+    let answer = sign_in(kitchen.name, &kitchen.password).await;
+    answer.expect(200).unwrap();
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::site::{TestSite, seed};
 /// The site's store, beside its edge.
 pub(crate) async fn open_store(test: &TestSite) -> Store {
     let site = test.site.id.parse().unwrap();
-    Store::open(&test.site.redis.url(), &site, &seed().stock, 1 << 40)
+    Store::open(&test.site.redis.edge_url(), &site, &seed().stock, 1 << 40)
         .await
         .unwrap()
 }

@@ -7,7 +7,7 @@ use sunakku_common::claims::Role;
 use xtask::harness::{LIMIT, Sandbox, Spec, wait_for};
 use xtask::world::{Site, SiteOptions};
 
-use crate::site::{TestSite, binaries, seed};
+use crate::site::{TestSite, binaries, order_of, seed};
 
 /// Runs the program to its end, without any of our environment that it would read.
 fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -25,6 +25,55 @@ fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Outpu
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn the_edge_may_do_at_its_redis_what_it_does_and_no_more() {
+    let test = TestSite::start().await;
+    let client = redis::Client::open(test.site.redis.edge_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    for words in [
+        "FLUSHALL",
+        "FLUSHDB",
+        "KEYS *",
+        "SCAN 0",
+        "CONFIG SET appendfsync no",
+        "CONFIG REWRITE",
+        "DEBUG SLEEP 0",
+        "SHUTDOWN NOSAVE",
+        "ACL LIST",
+        "ACL SETUSER edge allcommands",
+        "MONITOR",
+        "CLIENT LIST",
+        "REPLICAOF 127.0.0.1 1",
+        "BGREWRITEAOF",
+        "SCRIPT FLUSH",
+        "MODULE LIST",
+        "SUBSCRIBE anything",
+        "GET elsewhere",
+    ] {
+        let mut parts = words.split(' ');
+        let mut command = redis::cmd(parts.next().unwrap());
+        for part in parts {
+            command.arg(part);
+        }
+        let refused = command.query_async::<redis::Value>(&mut connection).await;
+        let error = refused.expect_err(words).to_string();
+        // Two are no commands at all any more.
+        let gone = words.starts_with("FLUSH") && error.contains("unknown command");
+        // Nobody may call this one, whoever it is.
+        let off = words.starts_with("DEBUG") && error.contains("not allowed");
+        assert!(
+            gone || off || error.to_lowercase().contains("permission"),
+            "{words}: {error}"
+        );
+    }
+    // Nor by a script of its own.
+    let mut script = redis::cmd("EVAL");
+    script.arg("return redis.call('CONFIG', 'SET', 'appendfsync', 'no')");
+    let refused = script.arg(0).query_async::<redis::Value>(&mut connection);
+    assert!(refused.await.is_err());
+    test.placed(&order_of("cola", 1)).await;
 }
 
 #[tokio::test]

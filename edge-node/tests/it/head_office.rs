@@ -92,7 +92,34 @@ impl HeadOffice {
         let test = TestSite::start_with(options.with(settings)).await;
         self.nats.wait_linked(1).await.unwrap();
         test.site.nats.wait_linked(1).await.unwrap();
+        self.wait_heard().await;
         test
+    }
+
+    /// Waits until what is told to the site is heard by its edge: what comes before is lost.
+    async fn wait_heard(&self) {
+        let site = "s1".parse().unwrap();
+        let subjects = [
+            subjects::menu(&site),
+            subjects::settings(&site),
+            subjects::command(&site),
+        ];
+        wait_for("the edge to listen", LIMIT, async || {
+            let links = self.nats.monitored("leafz?subs=1").await;
+            let links = links.map_err(|error| format!("{error:#}"))?;
+            let heard = &links["leafs"][0]["subscriptions_list"];
+            let hears = |subject: &String| {
+                let list = heard.as_array();
+                list.is_some_and(|list| list.iter().any(|one| one == subject.as_str()))
+            };
+            subjects
+                .iter()
+                .all(hears)
+                .then_some(())
+                .ok_or_else(|| heard.to_string())
+        })
+        .await
+        .unwrap();
     }
 
     /// Writes what the site is to sell by, now and later.

@@ -12,7 +12,7 @@ use crate::site::{TestSite, new_key, order_of};
 async fn a_state_change_by_a_foreign_page_is_403_and_get_changes_nothing() {
     let test = TestSite::start().await;
     let head = test.head().await;
-    let body = json!({ "user": "manager", "password": "x" });
+    let body = json!({ "user": "nobody", "password": "x" });
     let own = test.site.url();
     for (name, value) in [
         ("origin", "https://evil.example"),

@@ -191,7 +191,7 @@ fn marks_follow_the_rules_in_any_order_of_steps() {
     let histories = prop::collection::vec(any_step(), 1..30);
     TestRunner::new(config)
         .run(&histories, |steps| {
-            runtime.block_on(agree(&redis.url(), &steps));
+            runtime.block_on(agree(&redis.edge_url(), &steps));
             Ok(())
         })
         .unwrap();

@@ -229,7 +229,7 @@ fn the_scripts_keep_the_rules_of_the_model() {
     let histories = prop::collection::vec(step(), 40..80);
     TestRunner::new(config)
         .run(&histories, |steps| {
-            runtime.block_on(agree(&redis.url(), &steps));
+            runtime.block_on(agree(&redis.edge_url(), &steps));
             Ok(())
         })
         .unwrap();

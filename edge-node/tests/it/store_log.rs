@@ -31,7 +31,7 @@ impl Bare {
         let sandbox = Sandbox::new().unwrap();
         let redis = RedisServer::start(&sandbox, "redis").await.unwrap();
         let site = "s1".parse().unwrap();
-        let store = Store::open(&redis.url(), &site, &seed().stock, log_budget_bytes)
+        let store = Store::open(&redis.edge_url(), &site, &seed().stock, log_budget_bytes)
             .await
             .unwrap();
         Self {

@@ -7,7 +7,7 @@ import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef 
 import { language, learn, t } from '../shared/words.js';
 import { Devices, Orders } from './lists.js';
 import { Operations } from './operations.js';
-import { ask, change, devices, hear, loadSite, now, queue, refresh, site, theme, toast } from './state.js';
+import { acts, ask, change, devices, hear, loadSite, now, queue, refresh, site, theme, toast } from './state.js';
 import { StockCard } from './stock.js';
 import { words } from './words.js';
 
@@ -79,8 +79,9 @@ function Top() {
   };
   return html`<header class="top"><h1>${t(view.value)}</h1><span class="sub">${day(new Date(now.value), zone, language.value)}, ${clock(now.value, zone)}</span>
     <div class="end">${!stale && html`<span class="live">${t('live')}</span>`}
-      <button class="btn ${paused ? 'primary' : ''}" id="pause" onClick=${switchQueue}><${Icon} name=${paused ? 'play' : 'pause'} />${t(paused ? 'resume' : 'pause')}</button>
-      <button class="btn ${shut ? 'primary' : 'danger'}" id="close" onClick=${switchSite}><${Icon} name="store" />${t(shut ? 'shut.open' : 'shut')}</button></div></header>`;
+      ${acts.value ? html`<button class="btn ${paused ? 'primary' : ''}" id="pause" onClick=${switchQueue}><${Icon} name=${paused ? 'play' : 'pause'} />${t(paused ? 'resume' : 'pause')}</button>
+      <button class="btn ${shut ? 'primary' : 'danger'}" id="close" onClick=${switchSite}><${Icon} name="store" />${t(shut ? 'shut.open' : 'shut')}</button>`
+        : html`<span class="pill idle" id="read-only"><${Icon} name="eye" />${t('read-only')}</span>`}</div></header>`;
 }
 
 /** Asks before what cannot be undone, with the reason that then stands in the log. */
@@ -111,7 +112,7 @@ function Notes() {
   const reopens = shown?.opens_at ? moment(shown.opens_at, zone, language.value) : null;
   const done = async (/** @type {string} */ device) => { if (!await answer(device)) toast.value = t('failed'); };
   return html`<div class="calls" role="alert">${calls.value.map(({ device, since }) => html`<p key=${device} class="note info" data-call=${device}><${Icon} name="bell" /><span><b>${t('call', { device })}</b> ${t('call.since', { time: clock(since, zone) })}</span>
-      <button class="btn sm" onClick=${() => done(device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${device}</span></button></p>`)}</div>
+      ${acts.value && html`<button class="btn sm" onClick=${() => done(device)}><${Icon} name="check" />${t('call.done')}<span class="sr"> ${device}</span></button>`}</p>`)}</div>
     ${shown?.state === 'closed' && html`<p class="note warn" role="status" id="closed"><${Icon} name="moon" /><span><b>${t(reopens ? 'closed.until' : 'closed', { time: reopens ?? '' })}</b> ${shown.reason ?? ''}</span></p>`}`;
 }
 
@@ -149,4 +150,4 @@ setInterval(() => { if (session.value && !document.hidden) refresh(view.value); 
 setInterval(() => { now.value = Date.now(); }, 500);
 window.addEventListener('hashchange', readPlace);
 render(html`<${Page} />`, document.body);
-begin({ screen: 'ops', roles: ['manager'] }).then(readPlace);
+begin({ screen: 'ops', roles: ['manager', 'auditor'] }).then(readPlace);

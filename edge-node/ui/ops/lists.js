@@ -5,7 +5,7 @@ import { session } from '../shared/sign-in.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { language, t } from '../shared/words.js';
 import { Pill } from './operations.js';
-import { ask, change, devices, loadDevices, loadOrders, orders, paired } from './state.js';
+import { acts, ask, change, devices, loadDevices, loadOrders, orders, paired } from './state.js';
 
 const zone = () => session.value?.site.time_zone ?? 'UTC';
 /** @type {Record<string, string[]>} */
@@ -20,13 +20,13 @@ export function Orders() {
     } };
   };
   return html`<section class="card" id="orders"><header><h2>${t('orders')}</h2><span class="sub">${t('orders.sub')}</span></header>
-    ${orders.value.length === 0 ? html`<div class="empty"><b>${t('orders.none')}</b></div>` : html`<table><thead><tr><th>${t('number')}</th><th>${t('state')}</th><th class="n">${t('placed')}</th><th>${t('what_lines')}</th><th class="n">${t('total')}</th><th><span class="sr">${t('adjust')}</span></th></tr></thead>
+    ${orders.value.length === 0 ? html`<div class="empty"><b>${t('orders.none')}</b></div>` : html`<table><thead><tr><th>${t('number')}</th><th>${t('state')}</th><th class="n">${t('placed')}</th><th>${t('what_lines')}</th><th class="n">${t('total')}</th>${acts.value && html`<th><span class="sr">${t('adjust')}</span></th>`}</tr></thead>
       <tbody>${orders.value.map((order) => {
         const [kind, icon] = STATES[order.state] ?? ['idle', 'clock'];
         return html`<tr key=${order.id} data-number=${order.number}><td><b>${order.number}</b></td><td><${Pill} kind=${kind} icon=${icon}>${t(`st.${order.state}`)}<//></td><td class="n">${clock(order.placed_at, zone())}</td>
           <td class="wrap">${order.lines.map((/** @type {any} */ line) => `${line.quantity}× ${line.name}`).join(', ')}</td><td class="n">${money(order.total, order.currency, language.value)}</td>
-          <td class="right"><span class="row end">${order.state === 'ready' && html`<button class="btn sm" onClick=${() => collect(order)}><${Icon} name="check" />${t('collect')}</button>`}
-            <button class="btn sm danger" onClick=${() => cancel(order)}>${t('cancel-order')}</button></span></td></tr>`;
+          ${acts.value && html`<td class="right"><span class="row end">${order.state === 'ready' && html`<button class="btn sm" onClick=${() => collect(order)}><${Icon} name="check" />${t('collect')}</button>`}
+            <button class="btn sm danger" onClick=${() => cancel(order)}>${t('cancel-order')}</button></span></td>`}</tr>`;
       })}</tbody></table>`}</section>`;
 }
 
@@ -38,7 +38,7 @@ export function Devices() {
     ${devices.value.length === 0 ? html`<div class="empty"><b>${t('devices.none')}</b></div>` : html`<table><thead><tr><th>${t('name')}</th><th>${t('page')}</th><th>${t('role')}</th><th class="n">${t('connected-since')}</th></tr></thead>
       <tbody>${devices.value.map((row, n) => html`<tr key=${n}><td><b>${row.name}</b></td><td>${row.screen ?? row.topics.join(', ')}</td><td>${row.role}</td><td class="n">${clock(row.since, zone(), true)}</td></tr>`)}</tbody></table>`}</section>
     <${Paired} /></div>
-    <div class="grid"><${PairDevice} /><${AddScreen} />${session.value?.screens.guests && html`<${Wall} />`}</div></div>`;
+    <div class="grid">${acts.value && html`<${PairDevice} /><${AddScreen} />`}${session.value?.screens.guests && html`<${Wall} />`}</div></div>`;
 }
 
 /** Devices that were let in, and may be shut out. */
@@ -50,9 +50,9 @@ function Paired() {
     } };
   };
   return html`<section class="card" id="paired"><header><h2>${t('paired')}</h2><span class="sub">${t('paired.sub')}</span></header>
-    ${paired.value.length === 0 ? html`<div class="empty"><b>${t('paired.none')}</b></div>` : html`<table><thead><tr><th>${t('name')}</th><th>${t('kind')}</th><th>${t('paired.by')}</th><th class="n">${t('paired.seen')}</th><th><span class="sr">${t('adjust')}</span></th></tr></thead>
+    ${paired.value.length === 0 ? html`<div class="empty"><b>${t('paired.none')}</b></div>` : html`<table><thead><tr><th>${t('name')}</th><th>${t('kind')}</th><th>${t('paired.by')}</th><th class="n">${t('paired.seen')}</th>${acts.value && html`<th><span class="sr">${t('adjust')}</span></th>`}</tr></thead>
       <tbody>${paired.value.map((row) => html`<tr key=${row.id} data-device=${row.name}><td><b>${row.name}</b></td><td>${row.role}</td><td>${row.paired_by}</td>
-        <td class="n">${row.connected ? t('paired.now') : clock(row.last_seen, zone(), true)}</td><td class="right"><button class="btn sm danger" onClick=${() => revoke(row)}>${t('revoke')}</button></td></tr>`)}</tbody></table>`}</section>`;
+        <td class="n">${row.connected ? t('paired.now') : clock(row.last_seen, zone(), true)}</td>${acts.value && html`<td class="right"><button class="btn sm danger" onClick=${() => revoke(row)}>${t('revoke')}</button></td>`}</tr>`)}</tbody></table>`}</section>`;
 }
 
 /** What a screen that shows a code can become: page, kind. @type {[string, string][]} */

@@ -3,7 +3,7 @@ import { age, clock, count, money } from '../shared/format.js';
 import { session } from '../shared/sign-in.js';
 import { html, Icon } from '../shared/ui.js';
 import { language, t } from '../shared/words.js';
-import { ask, change, dead, devices, lags, printers, queue, ready, refresh, sync, today } from './state.js';
+import { acts, ask, change, dead, devices, lags, printers, queue, ready, refresh, sync, today } from './state.js';
 import { StockCard } from './stock.js';
 
 const zone = () => session.value?.site.time_zone ?? 'UTC';
@@ -114,9 +114,9 @@ function DeadLetters() {
   };
   return html`<section class="card" id="dead"><header><h2>${t('dead.title')}</h2><span class="sub">${t('dead.sub')}</span></header>
     ${dead.value.length === 0 ? html`<div class="empty"><span class="big"><${Icon} name="circle-check" /></span><b>${t('dead.none')}</b></div>` : html`
-    <table><thead><tr><th>${t('what')}</th><th>${t('why')}</th><th class="n">${t('since')}</th><th><span class="sr">${t('adjust')}</span></th></tr></thead><tbody>
+    <table><thead><tr><th>${t('what')}</th><th>${t('why')}</th><th class="n">${t('since')}</th>${acts.value && html`<th><span class="sr">${t('adjust')}</span></th>`}</tr></thead><tbody>
       ${dead.value.map((letter) => html`<tr key=${letter.id} data-letter=${letter.id}><td><span class="cell2"><b>${what(letter)}</b><small class="mono">${(letter.order ?? letter.id).slice(0, 18)}</small></span></td>
         <td class="mid wrap">${letter.reason} <span class="muted">${t('tries', { n: letter.attempts.length })}</span></td><td class="n">${clock(letter.at, zone())}</td>
-        <td class="right"><span class="row end"><button class="btn sm" onClick=${() => again(letter)}><${Icon} name="rotate-ccw" />${t('retry')}</button>
-          <button class="btn sm danger" onClick=${() => discard(letter)}><${Icon} name="trash-2" />${t('discard')}</button></span></td></tr>`)}</tbody></table>`}</section>`;
+        ${acts.value && html`<td class="right"><span class="row end"><button class="btn sm" onClick=${() => again(letter)}><${Icon} name="rotate-ccw" />${t('retry')}</button>
+          <button class="btn sm danger" onClick=${() => discard(letter)}><${Icon} name="trash-2" />${t('discard')}</button></span></td>`}</tr>`)}</tbody></table>`}</section>`;
 }

@@ -1,7 +1,8 @@
 // What the operations page knows. The live connection tells of sync and stock; the rest is asked for.
 import { act, all, call } from '../shared/api.js';
+import { session } from '../shared/sign-in.js';
 import { kept } from '../shared/store.js';
-import { signal } from '../shared/ui.js';
+import { computed, signal } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 
 /** Points of the chart, one each two seconds: an hour. */
@@ -9,6 +10,8 @@ const POINTS = 1_800;
 /** Figures of the day are added up anew each time, so they are asked for less often, milliseconds. */
 const TODAY_EVERY_MS = 15_000;
 
+/** Whether who is signed in may change anything: an auditor reads all and is offered no button that answers 403. */
+export const acts = computed(() => session.value?.role !== 'auditor');
 export const sync = signal(/** @type {any} */ (null));
 export const queue = signal(/** @type {any} */ (null));
 export const ready = signal(/** @type {any} */ (null));

@@ -5,7 +5,7 @@ import { session } from '../shared/sign-in.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 import { Movements } from './movements.js';
-import { change, loadStock, stock, thing } from './state.js';
+import { acts, change, loadStock, stock, thing } from './state.js';
 
 /** Rows of the card on the first page. */
 const SHORT = 8;
@@ -36,8 +36,8 @@ export function StockCard({ short = false }) {
   return html`<section class="card" id="stock"><header><h2>${t('stock')}</h2><span class="sub">${t('stock.sub')}</span><div class="end">
       <div class="seg sm" role="group" aria-label=${t('stock')}><button class=${onlyLow ? 'on' : ''} aria-pressed=${onlyLow} onClick=${() => setOnlyLow(true)}>${t('only-low', { n: stock.value.filter(isLow).length })}</button>
         <button class=${onlyLow ? '' : 'on'} aria-pressed=${!onlyLow} onClick=${() => setOnlyLow(false)}>${t('all', { n: stock.value.length })}</button></div>
-      <button class="btn sm" aria-pressed=${counting} onClick=${() => setCounting(!counting)}><${Icon} name="square-pen" />${t(counting ? 'count.done' : 'count')}</button></div></header>
-    <table class="tight"><thead><tr><th>${t('item')}</th><th>${t('state')}</th><th class="n">${t('left')}</th><th class="n">${t('adjust')}</th></tr></thead>
+      ${acts.value && html`<button class="btn sm" aria-pressed=${counting} onClick=${() => setCounting(!counting)}><${Icon} name="square-pen" />${t(counting ? 'count.done' : 'count')}</button>`}</div></header>
+    <table class="tight"><thead><tr><th>${t('item')}</th><th>${t('state')}</th><th class="n">${t('left')}</th>${acts.value && html`<th class="n">${t('adjust')}</th>`}</tr></thead>
       <tbody>${rows.map((row) => html`<${Row} key=${row.sku} row=${row} counting=${counting} open=${() => setLedger(row.sku)} />`)}</tbody></table>
     ${ledger && html`<${Movements} sku=${ledger} close=${() => setLedger('')} />`}</section>`;
 }
@@ -57,9 +57,9 @@ function Row({ row, counting, open }) {
   };
   return html`<tr data-sku=${row.sku}><td><div class="row"><span class="thumb ${plate(image)}"><${Picture} image=${image} name=${name} /></span><button class="link" onClick=${open}>${name}<span class="sr"> ${t('mv.open')}</span></button></div></td>
     <td><span class="pill ${kind}"><${Icon} name=${icon} />${word}</span></td><td class="n">${row.on_hand ?? '–'}</td>
-    <td class="right">${counting ? html`<form class="row end" onSubmit=${setCount}><input class="field" name="count" type="number" min="0" max="1000000" aria-label=${t('count.of', { item: name })} defaultValue=${row.on_hand ?? ''} />
+    ${acts.value && html`<td class="right">${counting ? html`<form class="row end" onSubmit=${setCount}><input class="field" name="count" type="number" min="0" max="1000000" aria-label=${t('count.of', { item: name })} defaultValue=${row.on_hand ?? ''} />
       <button class="btn sm">${t('save')}</button></form>` : html`<span class="row end">
       ${row.on_hand !== null && html`<span class="mini-step"><button aria-label="${t('fewer')}: ${name}" disabled=${row.on_hand <= 0} onClick=${() => step(-1)}><${Icon} name="minus" /></button><b>${row.on_hand}</b>
         <button aria-label="${t('more')}: ${name}" onClick=${() => step(1)}><${Icon} name="plus" /></button></span>`}
-      <button class="btn sm ${row.suspended ? '' : 'ghost'}" onClick=${() => sale(row.suspended ? 'resume' : 'suspend')}>${t(row.suspended ? 'bring-back' : 'take-off')}<span class="sr"> ${name}</span></button></span>`}</td></tr>`;
+      <button class="btn sm ${row.suspended ? '' : 'ghost'}" onClick=${() => sale(row.suspended ? 'resume' : 'suspend')}>${t(row.suspended ? 'bring-back' : 'take-off')}<span class="sr"> ${name}</span></button></span>`}</td>`}</tr>`;
 }

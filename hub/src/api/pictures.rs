@@ -20,8 +20,8 @@ use crate::change::{Author, Begun, Change, Done};
 use crate::pictures::make::{MAX_PIXELS, MAX_SIDE, Picture, Unusable, make};
 use crate::pictures::{self, PictureRow, Uploaded};
 
-/// Pictures that are made at one time: each may take a core for a second, and 350 MB.
-pub(crate) const MAKERS: usize = 2;
+/// Pictures that are made at one time: one may take a core for a second, and 300 MB.
+pub(crate) const MAKERS: usize = 1;
 
 /// Upload a picture for items of menus: a PNG, JPEG or WebP file, told by its bytes. It is turned upright, made
 /// to fit into 800×800 and 256 KiB, and written anew without anything but the picture. Put its `name` into

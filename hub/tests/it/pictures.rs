@@ -3,9 +3,11 @@
 use std::io::Cursor;
 
 use anyhow::{Context as _, Result, ensure};
+use futures::{FutureExt as _, StreamExt as _};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use sunakku_common::subjects;
 
 use crate::support::{Admin, Hub, World};
 
@@ -184,5 +186,36 @@ async fn a_menu_that_names_a_picture_that_is_not_there_is_not_published() -> Res
         .ask(Method::POST, path, &headers, Some(csv.text))
         .await?;
     ensure!(back.json()?["changes"] == json!([]), "{back:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_site_gets_a_picture_in_its_own_inbox_alone() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let kept: Value = upload(&hub, None, png(20, 20, 5)?).await?.json().await?;
+    let name = kept["name"].as_str().context("a name")?.to_owned();
+    let site = world.site("s1").await?;
+    let subject = subjects::picture(&"s1".parse()?);
+    let wanted = |name: &str| json!({ "name": name }).to_string().into();
+    let answer = site.client.request(subject.clone(), wanted(&name)).await?;
+    let bytes = answer.payload.len() as u64;
+    ensure!(Some(bytes) == kept["bytes"].as_u64(), "{bytes}");
+    let other = format!("{}.png", "0".repeat(32));
+    let none = site.client.request(subject.clone(), wanted(&other)).await?;
+    ensure!(none.payload.is_empty(), "nothing for what is not there");
+
+    // What it asks for another, and what is no question, is not answered; the next one is.
+    let mut foreign = site.client.subscribe("_INBOX.s2.x").await?;
+    let ask = |reply: &'static str, payload| {
+        site.client
+            .publish_with_reply(subject.clone(), reply, payload)
+    };
+    ask("_INBOX.s2.x", wanted(&name)).await?;
+    ask("_INBOX.s1.x", "no question".into()).await?;
+    let answer = site.client.request(subject.clone(), wanted(&name)).await?;
+    ensure!(answer.payload.len() as u64 == bytes);
+    let heard = foreign.next().now_or_never();
+    ensure!(heard.is_none(), "{heard:?}");
     Ok(())
 }

@@ -61,6 +61,8 @@ fn state(world: &World, tokens: &Tokens, pages: &Pages) -> Result<Value> {
     let hub = &world.hub;
     let admin = people()?.iter().find(|person| person.role == Role::Admin);
     let admin = admin.context("there is no admin")?;
+    let auditor = people()?.iter().find(|person| person.role == Role::Auditor);
+    let auditor = auditor.context("there is no auditor")?;
     let sites = world.sites.iter().zip(&tokens.sites).map(|(site, tokens)| {
         json!({
             "id": site.id,
@@ -78,6 +80,7 @@ fn state(world: &World, tokens: &Tokens, pages: &Pages) -> Result<Value> {
                 "nats": site.nats.pid(),
                 "redis": site.redis.pid(),
             },
+            "auditor": { "user": auditor.name, "password": auditor.password },
             "data": site.data,
         })
     });

@@ -17,6 +17,7 @@ pub struct RedisServer {
     process: Process,
     port: Port,
     password: String,
+    edge_password: String,
     data: PathBuf,
 }
 
@@ -52,10 +53,17 @@ impl RedisServer {
         let RedisOptions { name, data, args } = options;
         std::fs::create_dir_all(&data)?;
         let (port, password) = (Port::take()?, random_password());
+        let edge_password = random_password();
+        let users = data.with_extension("users.conf");
+        let shipped = workspace_root().join("deploy/redis/users.conf");
+        let shipped = std::fs::read_to_string(shipped)?;
+        std::fs::write(&users, shipped.replace("EDGE_PASSWORD", &edge_password))?;
         let spec = Spec::new(name, found.program)
             .args([workspace_root().join("deploy/redis/redis.conf")])
             .args(["--bind", "127.0.0.1", "--port", &port.number().to_string()])
-            .args(["--requirepass", &password, "--dir"])
+            .args(["--requirepass", &password, "--include"])
+            .args([&users])
+            .args(["--dir"])
             .args([&data])
             // A load run writes in a minute what a site writes in a month.
             .args(["--maxmemory", "4gb"])
@@ -64,20 +72,26 @@ impl RedisServer {
             process: sandbox.spawn(spec)?,
             port,
             password,
+            edge_password,
             data,
         };
         server.wait_ready().await?;
         Ok(server)
     }
 
-    /// What a client needs to connect, password and all.
-    pub fn url(&self) -> String {
-        self.url_through(&self.port.address())
+    /// What an edge needs to connect: a user who may do what it does, and no more.
+    pub fn edge_url(&self) -> String {
+        self.edge_url_through(&self.port.address())
     }
 
     /// The same, through a proxy that listens on `address`.
-    pub fn url_through(&self, address: &str) -> String {
-        format!("redis://:{}@{address}/0", self.password)
+    pub fn edge_url_through(&self, address: &str) -> String {
+        format!("redis://edge:{}@{address}/0", self.edge_password)
+    }
+
+    /// What an operator needs to connect, who may do everything; password and all.
+    pub fn url(&self) -> String {
+        format!("redis://:{}@{}/0", self.password, self.port.address())
     }
 
     /// Where it listens.

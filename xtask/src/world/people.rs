@@ -20,12 +20,13 @@ pub struct Person {
     pub role: Role,
 }
 
-const NAMES: [(&str, Role); 5] = [
+const NAMES: [(&str, Role); 6] = [
     ("admin", Role::Admin),
     ("manager", Role::Manager),
     ("kitchen", Role::Kitchen),
     ("kiosk", Role::Kiosk),
     ("sre", Role::Sre),
+    ("auditor", Role::Auditor),
 ];
 
 /// The people of this process; made on first use, because hashing takes its time.

@@ -51,6 +51,19 @@ async fn doctors_find_what_is_wrong_and_nothing_else() {
         assert!(8 <= findings.len(), "{report:#}");
     }
 
+    // A user of Redis who may do everything is told of.
+    let mut command = tokio::process::Command::new(&programs.edge);
+    let folder = site.data.join("edge");
+    command.arg("--config").arg(folder.join("s1-edge.toml"));
+    command.args(["doctor", "--json"]).current_dir(&folder);
+    let output = command.env("SUNAKKU_REDIS__URL", site.redis.url());
+    let told = output.output().await.unwrap().stdout;
+    let report = serde_json::from_slice(&told).unwrap();
+    assert!(
+        outcomes(&report, "redis").contains(&"warning".to_owned()),
+        "{report:#}"
+    );
+
     site.redis.kill().unwrap();
     let (is_well, report) = edge().await;
     assert!(!is_well, "{report:#}");

@@ -41,6 +41,10 @@ async fn use_secrets(scene: &Scene) -> Secrets {
     }
     keep("password of Postgres", &password_of(&hub.postgres.url()));
     keep("password of Redis", &password_of(&site.redis.url()));
+    keep(
+        "the edge's password of Redis",
+        &password_of(&site.redis.edge_url()),
+    );
     keep("password of nats-server", &password_of(&site.nats.url()));
     keep("token at the hub", &admin.token);
     for (what, client) in [

@@ -25,7 +25,7 @@ async fn intruder(scene: &Scene) -> Client {
 }
 
 /// What the edge of s1 says of itself, which somebody on its machine can read.
-async fn sender(scene: &Scene) -> Value {
+pub(crate) async fn sender(scene: &Scene) -> Value {
     let creds = std::fs::read_to_string(scene.folder("s1").join("site.creds")).unwrap();
     let (jwt, _) = read_creds(&creds).unwrap();
     let redis = redis::Client::open(scene.site(0).redis.url()).unwrap();

@@ -1,6 +1,7 @@
 //! Sign-in of people and devices that are known at this site; `code.rs` and `cookie.rs` sign screens in,
 //! `guest.rs` guests' own phones.
 
+mod attempt;
 pub(in crate::api) mod code;
 pub(in crate::api) mod cookie;
 pub(in crate::api) mod guest;
@@ -9,53 +10,54 @@ pub(in crate::api) mod pin;
 
 use axum::extract::State;
 use sunakku_common::claims::{Distrust, Subject};
-use sunakku_common::http::{Json, Session, SignIn};
+use sunakku_common::http::{Caller, Json, Session, SignIn};
 use sunakku_common::password;
 use sunakku_common::problem::Problem;
-use sunakku_common::telemetry::count_sign_in;
 use uuid::Uuid;
 
+use self::attempt::Attempt;
+use super::address::Address;
 use crate::state::AppState;
 
 /// A hash that no password fits, so that an unknown user takes as long as a wrong password.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c3VuYWtrdS1ub2JvZHktMDAx$\
                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Characters of a name that are logged.
-const MAX_LOGGED: usize = 64;
-
-/// Sign in by name and password.
+/// Sign in by name and password. After five wrong ones for one name at one device the next try has to wait, each
+/// time twice as long; others sign in there all the while.
 #[utoipa::path(
     post, path = "/v1/session", tag = "session", security(()), request_body = SignIn,
     responses(
         (status = 200, body = Session),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 422, body = Problem),
+        (status = 429, description = "`too-many-tries`, with `Retry-After`", body = Problem),
+        (status = 503, body = Problem),
     )
 )]
 pub(super) async fn sign_in(
     State(state): State<AppState>,
-    Json(SignIn { user, password }): Json<SignIn>,
+    Address(address): Address,
+    caller: Result<Caller, Problem>,
+    body: Result<Json<SignIn>, Problem>,
 ) -> Result<Json<Session>, Problem> {
+    let Json(SignIn { user, password }) = body?;
     let identity = &state.inner.config.identity;
     let known = identity.users.iter().find(|known| known.name == user);
-    let hash = known
-        .map_or(NOBODY, |known| known.password_hash.expose())
-        .to_owned();
-    let fits = verify(&state, password, hash).await?;
-    count_sign_in("password", known.is_some() && fits);
-    let (Some(known), true) = (known, fits) else {
-        // Of what anyone may type, the log gets no more than a name can have.
-        let user: String = user.chars().take(MAX_LOGGED).collect();
-        tracing::info!(user, "sign-in refused");
-        return Err(wrong());
+    let known = known.map(|known| (known.role, known.password_hash.expose().to_owned()));
+    let attempt = Attempt {
+        user: user.clone(),
+        secret: password,
+        method: "password",
+        known,
+        address,
     };
+    let role = attempt.judge(&state, caller).await?;
     let life = state.session_life();
     let subject = Subject {
         sid: Some(Uuid::now_v7()),
-        ..Subject::new(known.name.clone(), known.role)
+        ..Subject::new(user, role)
     };
     let access_token = cookie::mint(&state, subject, life)?;
-    tracing::info!(user, role = %known.role, "signed in");
     let token_type = "Bearer".to_owned();
     Ok(Json(Session {
         access_token,

@@ -13,10 +13,20 @@ use crate::scene::Scene;
 /// What is looked back for in place of minutes and hours.
 const WINDOW: &str = "[15s]";
 
-/// Thresholds that mean another thing when seconds are looked at: a heart beat that is missed, and how
-/// many sign-ins are refused within ten minutes.
-const THRESHOLDS: [(&str, &str); 2] = [
+/// Thresholds that mean another thing when seconds are looked at: a heart beat that is missed, how long an event
+/// or an order waits, how many events a site is behind, and how many rounds or sign-ins fail within minutes.
+const THRESHOLDS: [(&str, &str); 6] = [
     (":max > 0) > 300", ":max > 0) > 20"),
+    (
+        "pending_timestamp_seconds > 0) > 600",
+        "pending_timestamp_seconds > 0) > 3",
+    ),
+    (
+        "due_timestamp_seconds > 0) > 60",
+        "due_timestamp_seconds > 0) > 5",
+    ),
+    ("pending_events:max > 5000", "pending_events:max > 100"),
+    ("failures_total[15s]) > 5", "failures_total[15s]) > 1"),
     ("result!=\"ok\"}[15s])) > 50", "result!=\"ok\"}[15s])) > 5"),
 ];
 
@@ -90,6 +100,18 @@ impl Prometheus {
         let samples = self.try_query("ALERTS{alertstate=\"firing\"}").await?;
         let name = |sample: &Value| sample["metric"]["alertname"].as_str().map(str::to_owned);
         Ok(samples.iter().filter_map(name).collect())
+    }
+
+    /// Waits until none of these fires.
+    pub(super) async fn is_calm(&self, alerts: &[&str]) {
+        let what = format!("{alerts:?} to be quiet");
+        wait_for(&what, LIMIT, async || {
+            let firing = self.firing().await?;
+            let loud = alerts.iter().find(|name| firing.contains(**name));
+            loud.map_or(Ok(()), |name| Err(format!("{name} fires")))
+        })
+        .await
+        .unwrap();
     }
 
     /// Waits until all of these fire.
