@@ -1,6 +1,6 @@
 //! What callers of an edge or a hub do.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -122,7 +122,30 @@ impl Work for Orders {
 }
 
 /// The tickets that wait, which all cooks share.
-pub(crate) type Rail = Arc<Mutex<VecDeque<String>>>;
+pub(crate) type Rail = Arc<Mutex<Tickets>>;
+
+/// Tickets by their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets {
+    waiting: VecDeque<String>,
+    /// A cook is at them. A list that is read meanwhile may still have them.
+    taken: HashSet<String>,
+}
+
+impl Tickets {
+    fn refill(&mut self, listed: Vec<String>) {
+        self.taken.retain(|ticket| listed.contains(ticket));
+        let new = listed.into_iter();
+        let new = new.filter(|ticket| !self.taken.contains(ticket));
+        self.waiting.extend(new);
+    }
+
+    fn take(&mut self) -> Option<String> {
+        let ticket = self.waiting.pop_front()?;
+        self.taken.insert(ticket.clone());
+        Some(ticket)
+    }
+}
 
 /// A cook: takes a ticket from the rail and bumps it.
 pub(crate) struct Cook {
@@ -152,7 +175,7 @@ impl Work for Cook {
     async fn once(&mut self) -> Done {
         // Held while the list is read: the others wait for it instead of reading the same.
         let mut rail = self.rail.lock().await;
-        if rail.is_empty() {
+        if rail.waiting.is_empty() {
             let answered = self.wire.exchange(&self.list).await;
             let looked = outcome(&self.wire, answered, 200);
             if looked != Outcome::Ok {
@@ -160,9 +183,10 @@ impl Work for Cook {
             }
             let list: Value = serde_json::from_slice(self.wire.body()).unwrap_or_default();
             let tickets = list["items"].as_array().into_iter().flatten();
-            rail.extend(tickets.filter_map(|ticket| Some(ticket["id"].as_str()?.to_owned())));
+            let tickets = tickets.filter_map(|ticket| Some(ticket["id"].as_str()?.to_owned()));
+            rail.refill(tickets.collect());
         }
-        let Some(ticket) = rail.pop_front() else {
+        let Some(ticket) = rail.take() else {
             return Done::Idle;
         };
         drop(rail);
@@ -170,5 +194,24 @@ impl Work for Cook {
         let request = self.caller.act(&format!("/v1/tickets/{ticket}/bump"));
         let answered = self.wire.exchange(&request).await;
         Done::TriedSince(begun, outcome(&self.wire, answered, 200))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_cooks_are_at_one_ticket() {
+        let list = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+        let mut rail = Tickets::default();
+        rail.refill(list(&["a"]));
+        assert_eq!(rail.take().as_deref(), Some("a"));
+        // Read before the cook is done with it.
+        rail.refill(list(&["a", "b"]));
+        assert_eq!(rail.take().as_deref(), Some("b"));
+        assert_eq!(rail.take(), None);
+        rail.refill(list(&["c"]));
+        assert_eq!(rail.take().as_deref(), Some("c"));
     }
 }

@@ -122,9 +122,10 @@ async fn metrics_pass_the_linter(scene: &Scene, promtool: &PathBuf) {
     }
 }
 
-/// Every query of every panel has data.
+/// Every query of every panel has data. What each panel shows goes into the file `SUNAKKU_PANELS`, as a table.
 async fn dashboards_have_data(prometheus: &Prometheus) {
-    let mut queries = 0;
+    let mut rows =
+        vec!["| dashboard | panel | unit | series | values |\n|---|---|---|---|---|".to_owned()];
     for name in ["fleet", "site", "hub", "kitchen"] {
         let path = workspace_root().join(format!("grafana/dashboards/{name}.json"));
         let text = std::fs::read_to_string(path).unwrap();
@@ -136,12 +137,12 @@ async fn dashboards_have_data(prometheus: &Prometheus) {
                     .replace("$site", ".*")
                     .replace("$__rate_interval", "15s");
                 let what = format!("data for {} of {name}", panel["title"]);
-                wait_for(&what, 2 * LIMIT, async || {
+                let samples = wait_for(&what, 2 * LIMIT, async || {
                     prometheus.try_query(&query).await
                 })
                 .await
                 .unwrap();
-                queries += 1;
+                rows.push(shown(name, panel, &samples));
             }
         }
         for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
@@ -155,7 +156,27 @@ async fn dashboards_have_data(prometheus: &Prometheus) {
             }
         }
     }
-    eprintln!("{queries} queries of the dashboards have data");
+    eprintln!("{} queries of the dashboards have data", rows.len() - 1);
+    if let Some(file) = std::env::var_os("SUNAKKU_PANELS") {
+        std::fs::write(file, rows.join("\n") + "\n").unwrap();
+    }
+}
+
+/// A row of the table: the first three series of one query, by their labels.
+fn shown(dashboard: &str, panel: &Value, samples: &[Value]) -> String {
+    let series = |sample: &Value| {
+        let labels = sample["metric"].as_object().unwrap().iter();
+        let labels =
+            labels.filter(|(name, _)| !["__name__", "instance", "job"].contains(&name.as_str()));
+        let labels: Vec<_> = labels.map(|(_, value)| value.as_str().unwrap()).collect();
+        let value: f64 = sample["value"][1].as_str().unwrap().parse().unwrap();
+        format!("{} {value:.4}", labels.join(" ")).trim().to_owned()
+    };
+    let values: Vec<String> = samples.iter().take(3).map(series).collect();
+    let unit = panel["fieldConfig"]["defaults"]["unit"].as_str();
+    let (title, unit) = (panel["title"].as_str().unwrap(), unit.unwrap_or("none"));
+    let (number, values) = (samples.len(), values.join("; "));
+    format!("| {dashboard} | {title} | {unit} | {number} | {values} |")
 }
 
 async fn faults(scene: &Scene, prometheus: &Prometheus) {

@@ -1,5 +1,6 @@
 //! A real Prometheus that scrapes a world, with the shipped rules made quick.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -114,14 +115,17 @@ impl Prometheus {
         .unwrap();
     }
 
-    /// Waits until all of these fire.
+    /// Waits until all of these have fired; not all at a time, since some faults pass by themselves.
     pub(super) async fn fires(&self, alerts: &[&str]) {
         let what = format!("{alerts:?} to fire");
+        let seen = RefCell::new(BTreeSet::new());
         wait_for(&what, 3 * LIMIT, async || {
             let firing = self.firing().await?;
+            let mut seen = seen.borrow_mut();
+            seen.extend(firing);
             let missing: Vec<_> = alerts
                 .iter()
-                .filter(|name| !firing.contains(**name))
+                .filter(|name| !seen.contains(**name))
                 .collect();
             missing
                 .is_empty()
