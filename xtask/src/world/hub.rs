@@ -216,7 +216,12 @@ fn config(
         toml::Value::Table(toml::Table::from_iter([(name.to_owned(), value.into())]))
     };
     config.insert("http".into(), section("listen", address));
-    config.insert("postgres".into(), section("url", &postgres.url()));
+    let hub = PostgresServer::as_hub(&postgres.url());
+    let database = toml::Table::from_iter([
+        ("url".to_owned(), hub.into()),
+        ("owner_url".to_owned(), postgres.url().into()),
+    ]);
+    config.insert("postgres".into(), database.into());
     let keys = nats.keys_folder()?;
     let keys = keys.to_str().context("a folder that is not UTF-8")?;
     let nats = toml::Table::from_iter([
