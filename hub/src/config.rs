@@ -75,6 +75,8 @@ pub struct Http {
 pub struct Postgres {
     /// `postgres://user:password@host:port/database`.
     pub url: Secret,
+    /// The same for the role that owns the schema, where that is another one; else empty.
+    pub owner_url: Secret,
     /// Connections of the API at most.
     pub max_connections: NonZeroU32,
     /// Milliseconds to wait for a connection.
@@ -216,6 +218,10 @@ impl Config {
         }
         let postgres = PgConnectOptions::from_str(self.postgres.url.expose());
         postgres.context("postgres.url cannot be read")?;
+        let owner = self.postgres.owner_url.expose();
+        if !owner.is_empty() {
+            PgConnectOptions::from_str(owner).context("postgres.owner_url cannot be read")?;
+        }
         let nats = ServerAddr::from_str(self.nats.url.expose());
         nats.context("nats.url cannot be read")?;
         let leaf = ServerAddr::from_str(&self.nats.leaf_url);
@@ -287,6 +293,8 @@ mod tests {
         };
         let error = refused(|config| config.postgres.url = Secret::new("postgres://x:y"));
         assert!(error.contains("postgres.url"), "{error}");
+        let error = refused(|config| config.postgres.owner_url = Secret::new("postgres://x:y"));
+        assert!(error.contains("postgres.owner_url"), "{error}");
         let error = refused(|config| config.nats.url = Secret::new("http://x"));
         assert!(error.contains("nats.url"), "{error}");
         let error = refused(|config| {

@@ -94,6 +94,7 @@ async fn postgres(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Error>
         report.ok("postgres", format!("PostgreSQL {name} answers"));
     }
     durability(pool, report).await?;
+    role(pool, report).await?;
     schema(pool, report).await?;
     let ahead = (asked + half - now).as_seconds_f64();
     report.look_at_clock(ahead, "Postgres");
@@ -117,7 +118,7 @@ async fn durability(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Erro
         );
     }
     let (used, max): (i64, i64) = sqlx::query_as(
-        "select (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+        "select (select coalesce(sum(numbackends), 0)::bigint from pg_stat_database),
                 current_setting('max_connections')::bigint",
     )
     .fetch_one(pool)
@@ -131,12 +132,29 @@ async fn durability(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Erro
     Ok(())
 }
 
+/// Whether the hub's role could change the schema and the audit's triggers, itself or as one that it belongs to.
+async fn role(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Error> {
+    let is_owner: bool = sqlx::query_scalar(
+        "select exists (select from pg_tables
+                        where schemaname = 'public' and pg_has_role(tableowner, 'member'))",
+    )
+    .fetch_one(pool)
+    .await?;
+    if is_owner {
+        let advice = "let another role own them: postgres.owner_url, docs/install.md";
+        report.warn("postgres", "the hub's role owns the tables", advice);
+    } else {
+        report.ok("postgres", "the hub's role owns no table");
+    }
+    Ok(())
+}
+
 async fn schema(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Error> {
     let is_there: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
         .fetch_one(pool)
         .await?;
     if !is_there {
-        let advice = "sunakku-hub migrate, or start the hub: it makes the schema itself";
+        let advice = "sunakku-hub migrate; a hub whose role may makes it when it starts";
         report.warn("schema", "there is none yet", advice);
         return Ok(());
     }
@@ -155,7 +173,11 @@ async fn schema(pool: &PgPool, report: &mut Report) -> Result<(), sqlx::Error> {
         sites(pool, report).await
     } else {
         let what = format!("steps are missing: {missing:?}");
-        report.warn("schema", what, "sunakku-hub migrate, or restart the hub");
+        report.warn(
+            "schema",
+            what,
+            "sunakku-hub migrate, as the role that owns the schema",
+        );
         Ok(())
     }
 }

@@ -87,7 +87,7 @@ pub(crate) async fn postgres(connection: &mut PgConnection) -> Result<(), sqlx::
     let (safe, connections, max, bytes): (bool, i64, i64, i64) = sqlx::query_as(
         "select current_setting('fsync') = 'on' and current_setting('full_page_writes') = 'on'
                 and current_setting('synchronous_commit') <> 'off',
-                (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+                (select coalesce(sum(numbackends), 0)::bigint from pg_stat_database),
                 current_setting('max_connections')::bigint,
                 pg_database_size(current_database())",
     )

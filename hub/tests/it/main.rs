@@ -21,6 +21,7 @@ mod outages;
 mod people;
 mod pictures;
 mod projection;
+mod roles;
 mod schema;
 mod sites;
 mod statements;

@@ -115,6 +115,8 @@ impl Drill {
             currency: seed.menu.currency.code().to_owned(),
             settings: toml::Table::new(),
             clock: hub_clock.clone(),
+            // Earlier programs may know of one role alone.
+            is_owner: !edges.is_empty(),
         };
         let world = World::start(sandbox, &programs, hub, sites.collect()).await?;
         for disk in site_disks.iter().chain(&hub_disk) {

@@ -19,6 +19,8 @@ use super::servers;
 
 /// User and database have the same name.
 const NAME: &str = "sunakku";
+/// The role that the hub has, which owns nothing.
+const HUB: &str = "sunakku_hub";
 
 /// Durability is under test: nothing here trades it for speed.
 const SETTINGS: [&str; 11] = [
@@ -86,6 +88,12 @@ impl PostgresServer {
         )
     }
 
+    /// The URL of one who may read and write rows alone, from that of the owner. In tests both have the same
+    /// password.
+    pub fn as_hub(url: &str) -> String {
+        url.replacen(&format!("//{NAME}:"), &format!("//{HUB}:"), 1)
+    }
+
     async fn probe(&self) -> Result<()> {
         match self.options(NAME).connect().await {
             Ok(mut connection) => {
@@ -99,6 +107,17 @@ impl PostgresServer {
 
     async fn create_database(&self) -> Result<()> {
         let mut connection = self.options("postgres").connect().await?;
+        let role = format!(
+            "do $$ begin
+                 if not exists (select from pg_roles where rolname = '{HUB}') then
+                     create role {HUB} login password '{}';
+                 end if;
+             end $$",
+            self.cluster.password
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(role))
+            .execute(&mut connection)
+            .await?;
         sqlx::query("create database sunakku")
             .execute(&mut connection)
             .await?;

@@ -24,6 +24,8 @@ pub struct HubOptions {
     pub settings: toml::Table,
     /// Its clock; the machine's when absent. Postgres always has the machine's.
     pub clock: Option<WallClock>,
+    /// Its role owns the schema, as in a small installation; else another one does.
+    pub is_owner: bool,
 }
 
 /// The hub with its servers.
@@ -83,7 +85,7 @@ impl Hub {
             None => spec,
         };
         let program = Program::start(sandbox, spec, &data, |address| {
-            let mut config = config(address, &postgres, &nats, &line)?;
+            let mut config = config(address, database(&postgres, options.is_owner), &nats, &line)?;
             merge(&mut config, options.settings);
             Ok(config)
         })?;
@@ -172,7 +174,12 @@ impl Hub {
     pub async fn replica(&self, sandbox: &Sandbox, binaries: &Binaries) -> Result<Replica> {
         let spec = Spec::new("hub-replica", &binaries.hub);
         let program = Program::start(sandbox, spec, &self.data, |address| {
-            config(address, &self.postgres, &self.nats, &self.line)
+            config(
+                address,
+                database(&self.postgres, false),
+                &self.nats,
+                &self.line,
+            )
         })?;
         program.wait_ready().await?;
         Ok(Replica { program })
@@ -201,9 +208,26 @@ impl Hub {
     }
 }
 
+/// How the hub comes to its database.
+fn database(postgres: &PostgresServer, is_owner: bool) -> toml::Table {
+    let owner = postgres.url();
+    let urls = if is_owner {
+        vec![("url", owner)]
+    } else {
+        vec![
+            ("url", PostgresServer::as_hub(&owner)),
+            ("owner_url", owner),
+        ]
+    };
+    let urls = urls
+        .into_iter()
+        .map(|(name, url)| (name.to_owned(), url.into()));
+    urls.collect()
+}
+
 fn config(
     address: &str,
-    postgres: &PostgresServer,
+    database: toml::Table,
     nats: &NatsServer,
     line: &TcpProxy,
 ) -> Result<toml::Table> {
@@ -216,7 +240,7 @@ fn config(
         toml::Value::Table(toml::Table::from_iter([(name.to_owned(), value.into())]))
     };
     config.insert("http".into(), section("listen", address));
-    config.insert("postgres".into(), section("url", &postgres.url()));
+    config.insert("postgres".into(), database.into());
     let keys = nats.keys_folder()?;
     let keys = keys.to_str().context("a folder that is not UTF-8")?;
     let nats = toml::Table::from_iter([

@@ -59,11 +59,13 @@ impl Hub {
         let users = format!("{}{}", user("ann", "admin"), user("sam", "sre"));
         std::fs::write(&config, format!("{settings}\n{users}"))?;
         let key = world.sandbox.root().join("hub.key");
+        let (url, owner_url) = world.hub_urls();
         let spec = Spec::new(name, PROGRAM)
             .args(["--config".as_ref(), config.as_os_str()])
             .args(["serve"])
             .env("SUNAKKU_HTTP__LISTEN", port.address())
-            .env("SUNAKKU_POSTGRES__URL", &world.postgres_url)
+            .env("SUNAKKU_POSTGRES__URL", url)
+            .env("SUNAKKU_POSTGRES__OWNER_URL", owner_url)
             .env("SUNAKKU_POSTGRES__ACQUIRE_TIMEOUT_MS", "500")
             .env("SUNAKKU_POSTGRES__STATEMENT_TIMEOUT_MS", "1000")
             .env("SUNAKKU_NATS__URL", world.nats.url())
@@ -221,9 +223,11 @@ impl Hub {
         ours.for_each(|(name, _)| {
             command.env_remove(name);
         });
+        let (url, owner_url) = world.hub_urls();
         command
             .args(args)
-            .env("SUNAKKU_POSTGRES__URL", &world.postgres_url);
+            .env("SUNAKKU_POSTGRES__URL", url)
+            .env("SUNAKKU_POSTGRES__OWNER_URL", owner_url);
         Ok(command
             .stdin(Stdio::null())
             .kill_on_drop(true)

@@ -14,13 +14,25 @@ use super::{Hub, Log};
 static SHARED: OnceCell<(PostgresServer, Sandbox)> = OnceCell::const_new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
+/// By which roles the hub comes to its database.
+pub(crate) enum Roles {
+    /// One that owns nothing, and its owner for the schema: as in production.
+    Both,
+    /// One that owns nothing alone.
+    HubAlone,
+    /// The owner alone: as in a small installation.
+    OwnerAlone,
+}
+
 /// A database and a NATS server of the test's own, and the sites that it plays.
 pub(crate) struct World {
     // Fields are dropped in their order: the sandbox last.
     pub(crate) nats: NatsServer,
     /// Set when the test has a Postgres of its own, to break it.
     pub(crate) postgres: Option<PostgresServer>,
+    /// By the owner.
     pub(crate) postgres_url: String,
+    pub(crate) roles: Roles,
     pub(crate) sandbox: Sandbox,
 }
 
@@ -67,6 +79,7 @@ impl World {
             nats,
             postgres,
             postgres_url,
+            roles: Roles::Both,
             sandbox,
         };
         for site in sites {
@@ -92,7 +105,20 @@ impl World {
         Ok(())
     }
 
-    /// A pool on the test's database.
+    /// `postgres.url` and `postgres.owner_url` of the hub.
+    pub(crate) fn hub_urls(&self) -> (String, String) {
+        let (owner, hub) = (
+            &self.postgres_url,
+            PostgresServer::as_hub(&self.postgres_url),
+        );
+        match self.roles {
+            Roles::Both => (hub, owner.clone()),
+            Roles::HubAlone => (hub, String::new()),
+            Roles::OwnerAlone => (owner.clone(), String::new()),
+        }
+    }
+
+    /// A pool on the test's database, by the owner.
     pub(crate) async fn pool(&self) -> Result<PgPool> {
         Ok(PgPool::connect(&self.postgres_url).await?)
     }

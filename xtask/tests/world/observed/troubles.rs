@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use xtask::demo::guests::{self, Told};
 use xtask::demo::staff;
-use xtask::harness::{Server as _, WallClock, copy_folder};
+use xtask::harness::{PostgresServer, Server as _, WallClock, copy_folder};
 use xtask::world::{Site, SiteOptions};
 
 use super::prometheus::Prometheus;
@@ -111,7 +111,8 @@ async fn at_once(scene: &Scene, prometheus: &Prometheus, clock: Option<WallClock
     if let Some(clock) = clock {
         clock.run_ahead(TimeDelta::minutes(1)).unwrap();
     }
-    let url = scene.world.hub.postgres.url();
+    // As the hub's role: the last few are kept for the superuser, whom the hub is not.
+    let url = PostgresServer::as_hub(&scene.world.hub.postgres.url());
     let mut taken = Vec::new();
     while let Ok(connection) = sqlx::PgConnection::connect(&url).await {
         taken.push(connection);
