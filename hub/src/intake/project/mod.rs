@@ -77,5 +77,6 @@ pub(super) async fn apply(
     write::all(connection, &fold).await?;
     fold.devices.write(connection).await?;
     write_figures::all(connection, &fold.figures).await?;
+    write_longer::all(connection, &fold.figures).await?;
     Ok(projected)
 }

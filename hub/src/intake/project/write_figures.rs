@@ -1,33 +1,26 @@
-//! Writes what a run of events adds to the figures: one or two statements per table.
+//! Writes what a run of events adds to the figures: a fixed number of statements per table.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres};
+use sunakku_common::ids::SiteId;
 
-use super::figures::{DayKey, DurationKey, Figures, HourKey, Outage, SalesKey, StockDay};
+use super::figures::{DayKey, DurationKey, Figures, HourKey, Outage, StockDay};
 use super::fold::Sold;
 use super::write::column;
-use super::write_longer;
 
 pub(super) async fn all(
     connection: &mut PgConnection,
     figures: &Figures,
 ) -> Result<(), sqlx::Error> {
-    let is_some = |sold: &Sold| *sold != Sold::default();
-    let sales: Vec<_> = figures.sales.iter().filter(|(_, s)| is_some(s)).collect();
-    let days: Vec<_> = figures.days.iter().filter(|(_, s)| is_some(s)).collect();
-    let orders: Vec<_> = figures.orders.iter().filter(|(_, s)| is_some(s)).collect();
-    if !sales.is_empty() {
-        add_sales(connection, &sales).await?;
-    }
-    if !days.is_empty() {
-        add_days(connection, &days).await?;
-    }
+    add_sold(connection, &HOURLY, &figures.sales).await?;
+    add_sold(connection, &DAILY, &figures.days).await?;
+    let orders = figures.orders.iter();
+    let orders: Vec<_> = orders.filter(|(_, s)| **s != Sold::default()).collect();
     if !orders.is_empty() {
         add_orders(connection, &orders).await?;
-    }
-    if sales.iter().any(|(_, sold)| sold.orders < 0) {
-        drop_empty(connection, figures).await?;
     }
     name_items(connection, figures).await?;
     write_tickets(connection, figures).await?;
@@ -40,80 +33,96 @@ pub(super) async fn all(
     if !stock.is_empty() {
         add_stock(connection, &stock).await?;
     }
-    note_corrections(connection, figures).await?;
-    write_longer::all(connection, figures).await
+    note_corrections(connection, figures).await
 }
 
-/// In two steps: the row's check would already refuse the *proposal* of a negative row.
-async fn add_sales(
-    connection: &mut PgConnection,
-    rows: &[(&SalesKey, &Sold)],
-) -> Result<(), sqlx::Error> {
-    let sites = column(rows, |(key, _)| key.0.as_str());
-    let hours = column(rows, |(key, _)| key.1);
-    let items = column(rows, |(key, _)| key.2.as_str());
-    sqlx::query(
-        "insert into hourly_sales (site_id, hour, item)
-         select * from unnest($1::text[], $2::timestamptz[], $3::text[])
-         on conflict do nothing",
-    )
-    .bind(&sites)
-    .bind(&hours)
-    .bind(&items)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "update hourly_sales s set
-             units = s.units + u.units, orders = s.orders + u.orders,
-             revenue = s.revenue + u.revenue
-         from unnest($1::text[], $2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[],
-                     $6::bigint[]) as u (site_id, hour, item, units, orders, revenue)
-         where s.site_id = u.site_id and s.hour = u.hour and s.item = u.item",
-    )
-    .bind(sites)
-    .bind(hours)
-    .bind(items)
-    .bind(column(rows, |(_, sold)| sold.units))
-    .bind(column(rows, |(_, sold)| sold.orders))
-    .bind(column(rows, |(_, sold)| sold.revenue))
-    .execute(connection)
-    .await?;
-    Ok(())
+/// A table of what items sell in some time.
+pub(super) struct SoldTable {
+    pub(super) name: &'static str,
+    /// Its column of time.
+    pub(super) at: &'static str,
+    /// That column's type.
+    pub(super) kind: &'static str,
 }
 
-async fn add_days(
+const HOURLY: SoldTable = SoldTable {
+    name: "hourly_sales",
+    at: "hour",
+    kind: "timestamptz",
+};
+const DAILY: SoldTable = SoldTable {
+    name: "daily_sales",
+    at: "day",
+    kind: "date",
+};
+
+/// Adds to what is sold, by site, time and item. In two steps: the row's check would already refuse the
+/// *proposal* of a negative row. What is called off may leave nothing: then there is no row, as if it had
+/// never been placed.
+pub(super) async fn add_sold<T>(
     connection: &mut PgConnection,
-    rows: &[(&DayKey, &Sold)],
-) -> Result<(), sqlx::Error> {
-    let sites = column(rows, |(key, _)| key.0.as_str());
-    let days = column(rows, |(key, _)| key.1);
-    let items = column(rows, |(key, _)| key.2.as_str());
-    sqlx::query(
-        "insert into daily_sales (site_id, day, item)
-         select * from unnest($1::text[], $2::date[], $3::text[])
-         on conflict do nothing",
-    )
-    .bind(&sites)
-    .bind(&days)
-    .bind(&items)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "update daily_sales s set
+    table: &SoldTable,
+    sold: &BTreeMap<(SiteId, T, String), Sold>,
+) -> Result<(), sqlx::Error>
+where
+    T: Copy,
+    Vec<T>: for<'q> sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres>,
+{
+    let rows = sold.iter().filter(|(_, sold)| **sold != Sold::default());
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let SoldTable {
+        name: table,
+        at,
+        kind,
+    } = table;
+    let sites = column(&rows, |(key, _)| key.0.as_str());
+    let times = column(&rows, |(key, _)| key.1);
+    let items = column(&rows, |(key, _)| key.2.as_str());
+    let text = format!(
+        "insert into {table} (site_id, {at}, item)
+         select * from unnest($1::text[], $2::{kind}[], $3::text[])
+         on conflict do nothing"
+    );
+    sqlx::query(AssertSqlSafe(text))
+        .bind(&sites)
+        .bind(&times)
+        .bind(&items)
+        .execute(&mut *connection)
+        .await?;
+    let text = format!(
+        "update {table} s set
              units = s.units + u.units, orders = s.orders + u.orders,
              revenue = s.revenue + u.revenue
-         from unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::bigint[],
-                     $6::bigint[]) as u (site_id, day, item, units, orders, revenue)
-         where s.site_id = u.site_id and s.day = u.day and s.item = u.item",
-    )
-    .bind(sites)
-    .bind(days)
-    .bind(items)
-    .bind(column(rows, |(_, sold)| sold.units))
-    .bind(column(rows, |(_, sold)| sold.orders))
-    .bind(column(rows, |(_, sold)| sold.revenue))
-    .execute(connection)
-    .await?;
+         from unnest($1::text[], $2::{kind}[], $3::text[], $4::bigint[], $5::bigint[],
+                     $6::bigint[]) as u (site_id, {at}, item, units, orders, revenue)
+         where s.site_id = u.site_id and s.{at} = u.{at} and s.item = u.item"
+    );
+    sqlx::query(AssertSqlSafe(text))
+        .bind(&sites)
+        .bind(&times)
+        .bind(&items)
+        .bind(column(&rows, |(_, sold)| sold.units))
+        .bind(column(&rows, |(_, sold)| sold.orders))
+        .bind(column(&rows, |(_, sold)| sold.revenue))
+        .execute(&mut *connection)
+        .await?;
+    if rows.iter().all(|(_, sold)| sold.orders >= 0) {
+        return Ok(());
+    }
+    let text = format!(
+        "delete from {table} s
+         using unnest($1::text[], $2::{kind}[], $3::text[]) as u (site_id, {at}, item)
+         where s.site_id = u.site_id and s.{at} = u.{at} and s.item = u.item and s.orders = 0"
+    );
+    sqlx::query(AssertSqlSafe(text))
+        .bind(sites)
+        .bind(times)
+        .bind(items)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -140,51 +149,24 @@ async fn add_orders(
                   as u (site_id, hour, units, orders, revenue)
          where s.site_id = u.site_id and s.hour = u.hour",
     )
-    .bind(sites)
-    .bind(hours)
+    .bind(&sites)
+    .bind(&hours)
     .bind(column(rows, |(_, sold)| sold.units))
     .bind(column(rows, |(_, sold)| sold.orders))
     .bind(column(rows, |(_, sold)| sold.revenue))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// What is called off may leave nothing of an hour or a day: then there is no row, as if it had
-/// never been placed.
-async fn drop_empty(connection: &mut PgConnection, figures: &Figures) -> Result<(), sqlx::Error> {
-    let rows: Vec<_> = figures.sales.keys().collect();
-    sqlx::query(
-        "delete from hourly_sales s
-         using unnest($1::text[], $2::timestamptz[], $3::text[]) as u (site_id, hour, item)
-         where s.site_id = u.site_id and s.hour = u.hour and s.item = u.item and s.orders = 0",
-    )
-    .bind(column(&rows, |key| key.0.as_str()))
-    .bind(column(&rows, |key| key.1))
-    .bind(column(&rows, |key| key.2.as_str()))
     .execute(&mut *connection)
     .await?;
-    let rows: Vec<_> = figures.days.keys().collect();
-    sqlx::query(
-        "delete from daily_sales s
-         using unnest($1::text[], $2::date[], $3::text[]) as u (site_id, day, item)
-         where s.site_id = u.site_id and s.day = u.day and s.item = u.item and s.orders = 0",
-    )
-    .bind(column(&rows, |key| key.0.as_str()))
-    .bind(column(&rows, |key| key.1))
-    .bind(column(&rows, |key| key.2.as_str()))
-    .execute(&mut *connection)
-    .await?;
-    let rows: Vec<_> = figures.orders.keys().collect();
-    sqlx::query(
-        "delete from hourly_orders s
-         using unnest($1::text[], $2::timestamptz[]) as u (site_id, hour)
-         where s.site_id = u.site_id and s.hour = u.hour and s.orders = 0",
-    )
-    .bind(column(&rows, |key| key.0.as_str()))
-    .bind(column(&rows, |key| key.1))
-    .execute(connection)
-    .await?;
+    if rows.iter().any(|(_, sold)| sold.orders < 0) {
+        sqlx::query(
+            "delete from hourly_orders s
+             using unnest($1::text[], $2::timestamptz[]) as u (site_id, hour)
+             where s.site_id = u.site_id and s.hour = u.hour and s.orders = 0",
+        )
+        .bind(sites)
+        .bind(hours)
+        .execute(connection)
+        .await?;
+    }
     Ok(())
 }
 

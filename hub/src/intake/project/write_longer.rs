@@ -10,6 +10,13 @@ use sunakku_common::ids::SiteId;
 use super::figures::{ByHour, DayKey, DurationKey, Figures, ItemDay, OrderDay};
 use super::fold::Sold;
 use super::write::column;
+use super::write_figures::{SoldTable, add_sold};
+
+const WEEKLY: SoldTable = SoldTable {
+    name: "weekly_sales",
+    at: "week",
+    kind: "date",
+};
 
 pub(super) async fn all(
     connection: &mut PgConnection,
@@ -34,13 +41,7 @@ pub(super) async fn all(
         let key = (site.clone(), monday(*day), item.clone());
         weeks.entry(key).or_default().add(sold, 1);
     }
-    weeks.retain(|_, sold| *sold != Sold::default());
-    if !weeks.is_empty() {
-        add_weeks(connection, &weeks.iter().collect::<Vec<_>>()).await?;
-    }
-    if figures.sales.values().any(|sold| sold.orders < 0) {
-        drop_empty(connection, figures).await?;
-    }
+    add_sold(connection, &WEEKLY, &weeks).await?;
     if !figures.day_durations.is_empty() {
         add_durations(connection, &figures.day_durations).await?;
     }
@@ -92,15 +93,25 @@ async fn add_orders(
                         with ordinality as u (site_id, day, orders, units, revenue, n)) u
          where s.site_id = u.site_id and s.day = u.day",
     )
-    .bind(sites)
-    .bind(days)
+    .bind(&sites)
+    .bind(&days)
     .bind(column(rows, |(_, day)| day.all.orders))
     .bind(column(rows, |(_, day)| day.all.units))
     .bind(column(rows, |(_, day)| day.all.revenue))
     .bind(hours(rows, |day| &day.orders))
     .bind(hours(rows, |day| &day.units))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if rows.iter().any(|(_, day)| day.all.orders < 0) {
+        sqlx::query(
+            "delete from daily_orders s using unnest($1::text[], $2::date[]) as u (site_id, day)
+             where s.site_id = u.site_id and s.day = u.day and s.orders = 0",
+        )
+        .bind(sites)
+        .bind(days)
+        .execute(connection)
+        .await?;
+    }
     Ok(())
 }
 
@@ -133,83 +144,29 @@ async fn add_items(
                         with ordinality as u (site_id, day, item, n)) u
          where s.site_id = u.site_id and s.day = u.day and s.item = u.item",
     )
-    .bind(sites)
-    .bind(days)
-    .bind(items)
+    .bind(&sites)
+    .bind(&days)
+    .bind(&items)
     .bind(hours(rows, |day| &day.units))
     .bind(hours(rows, |day| &day.revenue))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn add_weeks(
-    connection: &mut PgConnection,
-    rows: &[(&DayKey, &Sold)],
-) -> Result<(), sqlx::Error> {
-    let sites = column(rows, |(key, _)| key.0.as_str());
-    let weeks = column(rows, |(key, _)| key.1);
-    let items = column(rows, |(key, _)| key.2.as_str());
-    sqlx::query(
-        "insert into weekly_sales (site_id, week, item)
-         select * from unnest($1::text[], $2::date[], $3::text[]) on conflict do nothing",
-    )
-    .bind(&sites)
-    .bind(&weeks)
-    .bind(&items)
     .execute(&mut *connection)
     .await?;
-    sqlx::query(
-        "update weekly_sales s set
-             units = s.units + u.units, orders = s.orders + u.orders,
-             revenue = s.revenue + u.revenue
-         from unnest($1::text[], $2::date[], $3::text[], $4::bigint[], $5::bigint[],
-                     $6::bigint[]) as u (site_id, week, item, units, orders, revenue)
-         where s.site_id = u.site_id and s.week = u.week and s.item = u.item",
-    )
-    .bind(sites)
-    .bind(weeks)
-    .bind(items)
-    .bind(column(rows, |(_, sold)| sold.units))
-    .bind(column(rows, |(_, sold)| sold.orders))
-    .bind(column(rows, |(_, sold)| sold.revenue))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// What is called off may leave nothing: then there is no row, as if it had never been placed.
-async fn drop_empty(connection: &mut PgConnection, figures: &Figures) -> Result<(), sqlx::Error> {
-    let days: Vec<_> = figures.order_days.keys().collect();
-    sqlx::query(
-        "delete from daily_orders s using unnest($1::text[], $2::date[]) as u (site_id, day)
-         where s.site_id = u.site_id and s.day = u.day and s.orders = 0",
-    )
-    .bind(column(&days, |key| key.0.as_str()))
-    .bind(column(&days, |key| key.1))
-    .execute(&mut *connection)
-    .await?;
-    let items: Vec<_> = figures.item_days.keys().collect();
-    sqlx::query(
-        "delete from daily_item_hours s
-         using unnest($1::text[], $2::date[], $3::text[]) as u (site_id, day, item)
-         where s.site_id = u.site_id and s.day = u.day and s.item = u.item and 0 = all (s.units)",
-    )
-    .bind(column(&items, |key| key.0.as_str()))
-    .bind(column(&items, |key| key.1))
-    .bind(column(&items, |key| key.2.as_str()))
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "delete from weekly_sales s
-         using unnest($1::text[], $2::date[], $3::text[]) as u (site_id, week, item)
-         where s.site_id = u.site_id and s.week = u.week and s.item = u.item and s.orders = 0",
-    )
-    .bind(column(&items, |key| key.0.as_str()))
-    .bind(column(&items, |key| monday(key.1)))
-    .bind(column(&items, |key| key.2.as_str()))
-    .execute(connection)
-    .await?;
+    if rows
+        .iter()
+        .any(|(_, day)| day.units.iter().any(|units| *units < 0))
+    {
+        sqlx::query(
+            "delete from daily_item_hours s
+             using unnest($1::text[], $2::date[], $3::text[]) as u (site_id, day, item)
+             where s.site_id = u.site_id and s.day = u.day and s.item = u.item
+               and 0 = all (s.units)",
+        )
+        .bind(sites)
+        .bind(days)
+        .bind(items)
+        .execute(connection)
+        .await?;
+    }
     Ok(())
 }
 
