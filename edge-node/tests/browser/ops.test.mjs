@@ -102,7 +102,6 @@ test('a screen shows a code, is paired by it, listed, and cut off when it is rev
   await assertAccessible(screen, 'a code to be paired by');
   const code = await shown.textContent();
   for (let asked = 0; asked < 2; asked += 1) await screen.waitForResponse('**/v1/pairings/claim');
-  await screen.waitForTimeout(2_500);
   assert.equal(await shown.textContent(), code, 'it stays until it is typed in');
   await ops.fill('#pair input[name=code]', await shown.textContent());
   await ops.selectOption('#pair select', 'kitchen');

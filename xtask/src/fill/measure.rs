@@ -38,8 +38,7 @@ pub(super) struct Options {
 /// Prints a table in Markdown. `Ok(false)` when an answer failed, or took longer than is wanted.
 #[expect(clippy::print_stdout, reason = "this is a command")]
 pub(super) async fn run(options: &Options) -> Result<bool> {
-    let url = options.target.url.trim_end_matches('/');
-    let client = client(url, &options.target).await?;
+    let client = options.target.client().await?;
     let site = first_site(&client).await?;
     println!("| answer | p50 ms | p95 ms | most ms | bytes | read by |\n|---|---|---|---|---|---|");
     let mut is_good = true;
@@ -88,19 +87,6 @@ pub(super) async fn run(options: &Options) -> Result<bool> {
         );
     }
     Ok(is_good)
-}
-
-/// Signs in where no token is given.
-async fn client(url: &str, target: &Target) -> Result<Client> {
-    if let Some(token) = &target.token {
-        return Client::with_token(url, token);
-    }
-    let user = target.user.as_ref().context("--token or --user")?;
-    let body = serde_json::json!({"user": user, "password": target.password});
-    let nobody = Client::with_token(url, "")?;
-    let session = nobody.post("/v1/session", None, &body).await?.expect(200)?;
-    let token = session.body["access_token"].as_str();
-    Client::with_token(url, token.context("no token in the answer")?)
 }
 
 /// The site with the most revenue of the last weeks stands for one of them.

@@ -35,6 +35,33 @@ pub struct Target {
     pub password: Option<String>,
 }
 
+impl Target {
+    /// The token of who calls: the one that was given, or that of a new session; empty for nobody.
+    async fn sign_in(&self) -> Result<String> {
+        match (&self.token, &self.user) {
+            (Some(token), _) => Ok(token.clone()),
+            (None, Some(user)) => {
+                let password = self.password.as_deref().unwrap_or_default();
+                let client = Client::with_token(self.base(), "")?;
+                let body = json!({ "user": user, "password": password });
+                let answer = client.post("/v1/session", None, &body).await?.expect(200)?;
+                let token = answer.body["access_token"].as_str();
+                Ok(token.context("no token in the answer")?.to_owned())
+            }
+            (None, None) => Ok(String::new()),
+        }
+    }
+
+    /// A client of who calls.
+    pub(crate) async fn client(&self) -> Result<Client> {
+        Client::with_token(self.base(), &self.sign_in().await?)
+    }
+
+    fn base(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+}
+
 /// What every run has.
 #[derive(Debug, Clone, Args)]
 pub struct Run {
@@ -85,19 +112,7 @@ impl Caller {
 
     /// Signs in where no token was given.
     pub(crate) async fn of(target: &Target) -> Result<Self> {
-        let token = match (&target.token, &target.user) {
-            (Some(token), _) => token.clone(),
-            (None, Some(user)) => {
-                let password = target.password.as_deref().unwrap_or_default();
-                let client = Client::with_token(target.url.trim_end_matches('/'), "")?;
-                let body = json!({ "user": user, "password": password });
-                let answer = client.post("/v1/session", None, &body).await?.expect(200)?;
-                let token = answer.body["access_token"].as_str();
-                token.context("no token in the answer")?.to_owned()
-            }
-            (None, None) => String::new(),
-        };
-        Self::new(&target.url, &token)
+        Self::new(&target.url, &target.sign_in().await?)
     }
 
     /// A request without body, ready to send.

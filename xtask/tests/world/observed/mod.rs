@@ -47,12 +47,7 @@ async fn dashboards_have_data_and_alerts_fire_in_their_faults() {
     let scene = Scene::start_with(sites()).await;
     publish_menu(&scene).await;
     let prometheus = Prometheus::start(&scene, prometheus).await;
-    let (told, stop) = (Told::default(), CancellationToken::new());
-    let kiosks = scene.tokens.sites.iter();
-    let kiosks: Vec<_> = kiosks.map(|site| site.kiosk.clone()).collect();
-    let guests = guests::rush(&kiosks, &scene.seed.menu, RATE, &told, &stop);
-    let cooks = scene.tokens.sites.iter();
-    let cooks = cooks.map(|site| staff::cook(&site.kitchen, PACE, &stop));
+    let stop = CancellationToken::new();
     let story = async {
         metrics_pass_the_linter(&scene, &promtool).await;
         dashboards_have_data(&prometheus).await;
@@ -61,7 +56,18 @@ async fn dashboards_have_data_and_alerts_fire_in_their_faults() {
         faults(&scene, &prometheus).await;
         stop.cancel();
     };
-    tokio::join!(story, guests, futures::future::join_all(cooks));
+    tokio::join!(story, lunch(&scene, &stop));
+}
+
+/// Guests and cooks at every site.
+async fn lunch(scene: &Scene, stop: &CancellationToken) {
+    let told = Told::default();
+    let kiosks = scene.tokens.sites.iter();
+    let kiosks: Vec<_> = kiosks.map(|site| site.kiosk.clone()).collect();
+    let guests = guests::rush(&kiosks, &scene.seed.menu, RATE, &told, stop);
+    let cooks = scene.tokens.sites.iter();
+    let cooks = cooks.map(|site| staff::cook(&site.kitchen, PACE, stop));
+    tokio::join!(guests, futures::future::join_all(cooks));
 }
 
 /// Prometheus and its tool, unless this machine has none and nobody wants them.

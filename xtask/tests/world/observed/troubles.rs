@@ -13,13 +13,11 @@ use sqlx::Connection as _;
 use sunakku_common::chain::Chain;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use xtask::demo::guests::{self, Told};
-use xtask::demo::staff;
 use xtask::harness::{PostgresServer, Server as _, WallClock, copy_folder};
 use xtask::world::{Site, SiteOptions};
 
 use super::prometheus::Prometheus;
-use super::{PACE, RATE, tools};
+use super::{lunch, tools};
 use crate::scene::{Scene, programs, seed};
 use crate::separation::sender;
 
@@ -48,12 +46,7 @@ async fn alerts_fire_when_clocks_disks_lines_stores_and_boxes_fail() {
     };
     let scene = Scene::start_with(vec![first, second]).await;
     let prometheus = Prometheus::start(&scene, prometheus).await;
-    let (told, stop) = (Told::default(), CancellationToken::new());
-    let kiosks = scene.tokens.sites.iter();
-    let kiosks: Vec<_> = kiosks.map(|site| site.kiosk.clone()).collect();
-    let guests = guests::rush(&kiosks, &scene.seed.menu, RATE, &told, &stop);
-    let cooks = scene.tokens.sites.iter();
-    let cooks = cooks.map(|site| staff::cook(&site.kitchen, PACE, &stop));
+    let stop = CancellationToken::new();
     let story = async {
         at_once(&scene, &prometheus, clock, on_small_disk.is_some()).await;
         slow_store(&scene, &prometheus).await;
@@ -65,7 +58,7 @@ async fn alerts_fire_when_clocks_disks_lines_stores_and_boxes_fail() {
         prometheus.fires(&["SunakkuRolloutFailing"]).await;
         stop.cancel();
     };
-    tokio::join!(story, guests, join_all(cooks));
+    tokio::join!(story, lunch(&scene, &stop));
 }
 
 /// The edge on what looks to it like a disk of 8 MiB with little left; none where nobody may mount one. The disk
