@@ -52,6 +52,11 @@ export function count(number) {
   return number.toLocaleString('en-GB');
 }
 
+/** The same, short enough for an axis: "9,500", "75K". @param {number} number */
+export function briefCount(number) {
+  return number < 10_000 ? count(number) : number.toLocaleString('en-GB', { notation: 'compact', maximumFractionDigits: 1 });
+}
+
 /**
  * A time of today by the clock, another one with its day: "12:30", "Monday 23 November, 12:30".
  * @param {string} time

@@ -1,5 +1,5 @@
 // What sold and when: lines over time, the week as a heat map, items.
-import { count, money } from '../shared/format.js';
+import { briefCount, count, money } from '../shared/format.js';
 import { html, useState } from '../shared/ui.js';
 import { language, t } from '../shared/words.js';
 import { Csv, Item, Trend, usePictures } from './analytics-parts.js';
@@ -44,7 +44,7 @@ export function Sales({ range, sales, before, currency, at, point }) {
     <div class="figures"><${Lines} title=${t('sales.revenue')} say=${told} labels=${labels} height=${phone ? 180 : 206} axis=${false} at=${at} point=${point} format=${(/** @type {number} */ value) => brief(value, currency)}
         series=${[{ name: 'before', values: earlier, color: 'var(--c-prev)', dash: true }, { name: 'revenue', values: revenue, color: 'var(--c1)', fill: true }]}>
         <small>${at !== null && say(times[at] ?? from, true)}</small><b>${at !== null && pay(revenue[at])}</b><span>${at !== null && t('orders.n', { n: pieces(orders[at]) })}</span><//>
-      <${Lines} title=${t('sales.orders')} say=${told} labels=${labels} height=${120} at=${at} point=${point} format=${count} series=${[{ name: 'orders', values: orders, color: 'var(--c2)', fill: true }]} /></div>
+      <${Lines} title=${t('sales.orders')} say=${told} labels=${labels} height=${120} at=${at} point=${point} format=${briefCount} series=${[{ name: 'orders', values: orders, color: 'var(--c2)', fill: true }]} /></div>
     <${Numbers} caption=${t('analytics.sales')} columns=${[t('time'), t('revenue'), t('days-before', { n: days }), t('orders')]} rows=${times.map((local, n) => [local.length > 10 ? `${say(local.slice(0, 10))} ${say(local)}` : say(local), pay(revenue[n]), pay(earlier[n]), pieces(orders[n])])} /></section>`;
 }
 

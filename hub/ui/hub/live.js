@@ -1,5 +1,5 @@
 // All sites as they are now, worst first; told by the hub within a second, and honest about what is old.
-import { age, clock, count, day, money } from '../shared/format.js';
+import { age, briefCount, clock, count, day, money } from '../shared/format.js';
 import { follow, serverNow } from '../shared/live.js';
 import { signedOut } from '../shared/sign-in.js';
 import { effect, html, Icon, signal, useEffect, useRef, useState } from '../shared/ui.js';
@@ -135,7 +135,7 @@ function Curve() {
   const last = t('live.last-day', { day: weekday() });
   const told_ = t('live.curve.say', { n: count(orders.reduce((/** @type {number} */ all, n) => all + (n ?? 0), 0)), m: count(before.reduce((/** @type {number} */ all, n) => all + (n ?? 0), 0)), day: last });
   return html`<section class="card analytics" id="curve"><header class="wrap"><h2>${t('live.curve')}</h2><div class="end"><${Legend} color="var(--c1)">${t('range.today')}<//><${Legend} color="var(--c-prev)" dash>${last}<//></div></header>
-    <div class="figures"><${Lines} title=${t('live.curve')} say=${told_} labels=${times.map((local) => say(local))} height=${170} at=${at} point=${setAt} format=${count} series=${[{ name: 'before', values: before, color: 'var(--c-prev)', dash: true }, { name: 'orders', values: orders, color: 'var(--c1)', fill: true }]}>
+    <div class="figures"><${Lines} title=${t('live.curve')} say=${told_} labels=${times.map((local) => say(local))} height=${170} at=${at} point=${setAt} format=${briefCount} series=${[{ name: 'before', values: before, color: 'var(--c-prev)', dash: true }, { name: 'orders', values: orders, color: 'var(--c1)', fill: true }]}>
       <small>${at !== null && say(times[at] ?? '')}</small><b>${at !== null && t('orders.n', { n: number(orders[at]) })}</b><span>${at !== null && `${last}: ${number(before[at])}`}</span><//></div>
     <${Numbers} caption=${t('live.curve')} columns=${[t('time'), t('range.today'), last]} rows=${times.map((local, n) => [say(local), number(orders[n]), number(before[n])])} /></section>`;
 }
