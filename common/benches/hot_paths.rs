@@ -1,7 +1,8 @@
 //! What an order costs in computing alone: read, priced, told, chained, read again at the hub.
 //!
-//! `cargo bench --workspace --bench hot_paths` times each step. To count a step's instructions, which no other load changes:
-//! `valgrind --tool=callgrind $(cargo bench … --no-run) --sample-count 1 an_order`.
+//! `cargo bench --workspace --bench hot_paths` times each step. Its instructions, which no other load changes, are what the counts of two
+//! runs under `valgrind --tool=callgrind target/release/deps/hot_paths-… --bench --sample-count 1 --sample-size N an_order` differ by, over
+//! what their N do.
 
 use std::hint::black_box;
 
