@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::ids::SiteId;
 use crate::jws;
+use crate::keys::{InvalidKey, PublicKey};
 use crate::state::text_enum;
 
 text_enum!(
@@ -121,44 +121,6 @@ pub enum Distrust {
     /// It was good once.
     #[error("the token has expired: sign in again")]
     Expired,
-}
-
-/// A key of the signer's could not be read or made.
-#[derive(Debug, thiserror::Error)]
-#[error("no Ed25519 key: {0}")]
-pub struct InvalidKey(String);
-
-/// The public half of a signing key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublicKey {
-    /// Names the key in a token's header: the first half of the key's SHA-256, hexadecimal.
-    pub kid: String,
-    /// The key's 32 bytes in base64url, as in a JWK (RFC 8037).
-    pub x: String,
-}
-
-impl PublicKey {
-    /// The key whose 32 bytes are `x` in base64url.
-    pub fn from_x(x: &str) -> Result<Self, InvalidKey> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(x);
-        let bytes = bytes.map_err(|error| InvalidKey(error.to_string()))?;
-        if bytes.len() != 32 {
-            return Err(InvalidKey(format!("{} bytes instead of 32", bytes.len())));
-        }
-        Ok(Self::from_bytes(&bytes))
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Self {
-        let digest = Sha256::digest(bytes);
-        let kid = digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Self {
-            kid,
-            x: BASE64_URL_SAFE_NO_PAD.encode(bytes),
-        }
-    }
 }
 
 /// Mints tokens.
@@ -345,6 +307,8 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+
     use super::*;
 
     fn signer(issuer: &str) -> Signer {

@@ -344,7 +344,7 @@ pub async fn measure(request: Request, next: Next) -> Response {
         );
         response
     };
-    let response = trace::within(Some(origin), &span, answering).await;
+    let response = trace::within(Some(origin), span.id(), answering).await;
     let status = response.status();
     span.note("http.response.status_code", i64::from(status.as_u16()));
     if status.is_server_error() {

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::{Deserialize, Serialize};
 
-use crate::claims::PublicKey;
+use crate::keys::PublicKey;
 
 /// The protected header; nothing else of it is understood.
 #[derive(Debug, Serialize, Deserialize)]

@@ -22,6 +22,7 @@ pub mod event;
 pub mod http;
 pub mod ids;
 pub mod jws;
+pub mod keys;
 pub mod local_time;
 pub mod menu;
 pub mod model;

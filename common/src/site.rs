@@ -6,8 +6,8 @@ use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::claims::PublicKey;
 use crate::ids::SiteId;
+use crate::keys::PublicKey;
 use crate::local_time::moment;
 use crate::money::Currency;
 use crate::staff::{Revocation, StaffMember};

@@ -22,6 +22,7 @@ mod printer;
 pub mod queue;
 mod rates;
 mod screens;
+mod site;
 mod state;
 pub mod store;
 pub mod sync;

@@ -15,9 +15,9 @@ use sunakku_common::pricing::{StockLevel, sellable};
 use sunakku_common::problem::Problem;
 use sunakku_common::text::Languages;
 
-use crate::downline::Standing;
 use crate::log::Live;
 use crate::metrics as names;
+use crate::site::Standing;
 
 /// The menu that the site sells by, and its answers ready to send.
 pub(crate) struct MenuSnapshot {

@@ -12,7 +12,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::door::Door;
-use crate::downline::{Menus, Pictures, SiteState};
 use crate::gate::Gate;
 use crate::kitchen::Kitchen;
 use crate::log::{Live, StockView};
@@ -21,6 +20,7 @@ use crate::printer::PrinterShown;
 use crate::queue::Queue;
 use crate::rates::Rates;
 use crate::screens::Screens;
+use crate::site::{Menus, Pictures, SiteState};
 use crate::store::{OrderCounts, Store};
 use crate::sync::SyncStatus;
 

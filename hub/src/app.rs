@@ -26,6 +26,7 @@ use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::live::Live;
 use crate::sites::renewal::Renewals;
+use crate::state::Hub;
 use crate::upkeep::Upkeep;
 use crate::{Config, api, broker, database, metrics};
 
@@ -87,7 +88,7 @@ impl App {
             credential_seconds: config.nats.credential_seconds,
         };
         let live = Live::new(api_pool.clone(), health.clone());
-        let hub = api::Hub {
+        let hub = Hub {
             live: live.clone(),
             viewers: Arc::new(Semaphore::new(MAX_VIEWERS)),
             makers: Arc::new(Semaphore::new(api::MAKERS)),

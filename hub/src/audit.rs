@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::change::Author;
+use crate::author::Author;
 
 /// What was done to what.
 #[derive(Debug)]

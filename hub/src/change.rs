@@ -5,100 +5,23 @@
 //! for the first to end, and then gets its answer; when the first was refused or died, nothing of
 //! it is left and the key is free. So nothing is done twice, whatever breaks when.
 
-use std::net::{IpAddr, SocketAddr};
-
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
-use sunakku_common::http::{Caller, Json, idempotency_key};
+use sunakku_common::http::Json;
 use sunakku_common::menu::canonical;
 use sunakku_common::problem::Problem;
 
-use crate::api::Hub;
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit;
+use crate::author::Author;
 
 /// How long a key is remembered, days.
 const KEY_LIFE_DAYS: i32 = 30;
 /// Set on an answer that was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// The one who asks for a change.
-#[derive(Debug, Clone)]
-pub(crate) struct Author {
-    /// The name that the audit shows.
-    pub(crate) actor: String,
-    /// The peer of the connection; a proxy's address behind one.
-    pub(crate) address: Option<IpAddr>,
-    key: Option<String>,
-    /// Method and path, which belong to what a key was used for.
-    target: String,
-}
-
-impl Author {
-    /// Who uses the program itself, beside the database.
-    pub(crate) fn command() -> Self {
-        Self {
-            actor: "sunakku-hub".to_owned(),
-            address: None,
-            key: None,
-            target: String::new(),
-        }
-    }
-
-    /// What the directory said.
-    pub(crate) fn directory() -> Self {
-        Self {
-            actor: "directory".to_owned(),
-            ..Self::command()
-        }
-    }
-
-    /// A box that has a token and no name yet.
-    pub(crate) fn of_box(address: Option<IpAddr>) -> Self {
-        Self {
-            actor: "box".to_owned(),
-            address,
-            ..Self::command()
-        }
-    }
-
-    /// The same with an answer that is not kept.
-    pub(crate) fn without_key(self) -> Self {
-        Self { key: None, ..self }
-    }
-}
-
-/// The peer of the connection; a proxy's address behind one.
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
-
-impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map(|peer| peer.0.ip())))
-    }
-}
-
-impl FromRequestParts<Hub> for Author {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, hub).await?;
-        let Ok(Peer(address)) = Peer::from_request_parts(parts, hub).await;
-        Ok(Self {
-            actor: caller.0.sub,
-            address,
-            key: idempotency_key(&parts.headers)?,
-            target: format!("{} {}", parts.method, parts.uri),
-        })
-    }
-}
 
 /// A change under way. Dropped, it has changed nothing.
 pub(crate) struct Change {

@@ -17,9 +17,11 @@
 //! - [`ledger`] proves that what is stored is what the sites sent, [`statements`] says what that was.
 
 mod analytics;
+mod answer;
 pub mod api;
 pub mod app;
 mod audit;
+mod author;
 pub mod broker;
 mod change;
 pub mod commands;
@@ -39,6 +41,7 @@ pub(crate) mod people;
 mod pictures;
 pub(crate) mod sessions;
 pub mod sites;
+mod state;
 pub mod statements;
 mod ui;
 pub mod upkeep;

@@ -10,9 +10,10 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::{self, Entry};
-use crate::change::{Author, Change};
+use crate::author::Author;
+use crate::change::Change;
 
 /// Characters of a name at most.
 const MAX_NAME: usize = 100;

@@ -11,7 +11,7 @@ use sunakku_common::problem::Problem;
 use sunakku_common::staff::{MAX_REVOKED, Revocation};
 use uuid::Uuid;
 
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::identity::Identity;
 use crate::people::{Person, Row};
 

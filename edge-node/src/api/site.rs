@@ -9,7 +9,7 @@ use sunakku_common::http::{Caller, Json, MaybeJson};
 use sunakku_common::problem::Problem;
 
 use super::shared::{Why, fresh, operation, reason_text};
-use crate::downline::{MenuStatus, SiteShown};
+use crate::site::{MenuStatus, SiteShown};
 use crate::state::AppState;
 
 /// What is known of the site.

@@ -5,10 +5,8 @@
 //! and every `menu.reread_seconds`. Whatever comes is a whole, so the last one alone matters.
 
 mod commands;
-mod menus;
 mod pictures;
 mod read;
-mod site;
 
 use std::time::Duration;
 
@@ -21,9 +19,7 @@ use sunakku_common::subjects;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use menus::{MenuStatus, Menus};
-pub(crate) use pictures::{PictureKeeper, Pictures};
-pub(crate) use site::{SiteShown, SiteState, Standing};
+pub(crate) use pictures::PictureKeeper;
 
 use crate::state::AppState;
 use crate::store::{ErrorChain, StoreError};

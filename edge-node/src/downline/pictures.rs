@@ -1,14 +1,9 @@
-//! Uploaded pictures of the items that the site sells, or will by the next menu.
-//!
-//! In memory ← copy in Redis ← hub, as menus are; but a menu waits for no picture, and no guest for
-//! the hub: what is not here yet is answered with 404, and the page shows a letter. A picture is
+//! Fetches the pictures that the menus name, and forgets those that they name no more. A picture is
 //! named by its content, so it is right or it is not taken, and never has to be asked for again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use async_nats::{Client, Request};
 use bytes::Bytes;
 use sunakku_common::picture::{MAX_BYTES, PictureName, PictureWanted};
@@ -16,10 +11,10 @@ use sunakku_common::subjects;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{MenuStatus, Menus};
 use crate::backoff::Backoff;
 use crate::credentials::reconnected;
 use crate::metrics as names;
+use crate::site::{MenuStatus, Menus, Pictures};
 use crate::store::{ErrorChain, Store, StoreError};
 use crate::sync::SyncStatus;
 
@@ -29,34 +24,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_secs(60);
 /// Pauses after a round that left some missing: milliseconds of the first, seconds of the longest.
 const AGAIN: (u64, u64) = (1_000, 60);
-
-/// The pictures at hand. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Pictures {
-    held: Arc<ArcSwap<BTreeMap<PictureName, Bytes>>>,
-}
-
-impl Pictures {
-    /// Begins with what the store has.
-    pub(crate) async fn start(store: &Store) -> Result<Self, StoreError> {
-        let held = store.pictures().await?;
-        Ok(Self {
-            held: Arc::new(ArcSwap::from_pointee(held)),
-        })
-    }
-
-    /// A picture, if it is there.
-    pub(crate) fn get(&self, name: &PictureName) -> Option<Bytes> {
-        self.held.load().get(name).cloned()
-    }
-
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<PictureName, Bytes>)) {
-        // The one task that writes: nobody else's change is lost.
-        let mut held = BTreeMap::clone(&self.held.load());
-        change(&mut held);
-        self.held.store(Arc::new(held));
-    }
-}
 
 /// The task that fetches and forgets them.
 pub(crate) struct PictureKeeper {
@@ -105,7 +72,7 @@ impl PictureKeeper {
         let missing = self.fetch(&wanted).await;
         metrics::gauge!(names::PICTURES_MISSING).set(missing as f64);
         let stored: BTreeSet<String> = self.store.picture_names().await?.into_iter().collect();
-        let held = self.pictures.held.load_full();
+        let held = self.pictures.all();
         for (name, bytes) in held.iter() {
             if !stored.contains(name.as_str()) {
                 self.store.keep_picture(name, bytes).await?;

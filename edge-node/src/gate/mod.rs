@@ -8,11 +8,10 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, Method};
 use chrono::{DateTime, TimeDelta, Utc};
-use sunakku_common::claims::{
-    Claims, Distrust, HUB_ISSUER, PublicKey, Role, Verifier, site_audience,
-};
+use sunakku_common::claims::{Claims, Distrust, HUB_ISSUER, Role, Verifier, site_audience};
 use sunakku_common::http::{Caller, identify};
 use sunakku_common::ids::SiteId;
+use sunakku_common::keys::PublicKey;
 use sunakku_common::problem::Problem;
 use sunakku_common::site::Settings;
 use sunakku_common::staff::{Revocation, StaffMember};

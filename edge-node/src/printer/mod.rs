@@ -31,9 +31,9 @@ pub(crate) use words::Words;
 
 use crate::backoff::Backoff;
 use crate::config;
-use crate::downline::SiteState;
 use crate::log::{Tail, Tailed};
 use crate::metrics as names;
+use crate::site::SiteState;
 use crate::store::{ErrorChain, Store, StoreError};
 use job::{Job, Line};
 use press::{Outcome, Press};

@@ -8,7 +8,7 @@ use super::device::{Device, DeviceError};
 use super::job::Job;
 use super::render::{Look, render};
 use crate::config;
-use crate::downline::SiteState;
+use crate::site::SiteState;
 use crate::store::{Beginning, DeadLetter, ErrorChain, Store, StoreError};
 
 /// Pause before a store that is away is told again that a ticket is on paper.

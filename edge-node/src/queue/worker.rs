@@ -222,7 +222,7 @@ impl Queue {
             Some(origin) => Span::begin(Kind::Consumer, name, origin),
             None => Span::none(),
         };
-        let done = trace::within(origin, &span, self.attempt(job, again)).await;
+        let done = trace::within(origin, span.id(), self.attempt(job, again)).await;
         if let Err(error) = &done {
             span.fail(&error.to_string());
         }

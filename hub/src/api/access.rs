@@ -14,9 +14,9 @@ use sunakku_common::http::{Caller, Identified, identify, unknown_method};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::sessions;
+use crate::state::Hub;
 
 /// Who may call a route. Admins may call each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use sunakku_common::http::{Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
+use crate::state::Hub;
 
 /// One change.
 #[derive(Debug, Serialize, sqlx::FromRow, utoipa::ToSchema)]

@@ -14,12 +14,13 @@ use sunakku_common::ids::{CommandId, SiteId};
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
 use crate::sites::{lock, refuse_archived};
+use crate::state::Hub;
 
 /// How long a command is good for when nobody says, seconds.
 const LIFE_SECONDS: i64 = 24 * 3_600;

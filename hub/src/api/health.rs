@@ -8,9 +8,9 @@ use serde::Serialize;
 use sunakku_common::http::{Caller, Json, may_read_metrics};
 use sunakku_common::problem::Problem;
 
-use super::Hub;
-use super::error::Answer;
+use crate::answer::Answer;
 use crate::health::Parts;
+use crate::state::Hub;
 
 /// Whether the hub can work, and what is missing.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -8,9 +8,9 @@ use sunakku_common::http::{Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
+use crate::state::Hub;
 
 /// Where one site's log stands on both sides.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

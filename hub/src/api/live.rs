@@ -20,11 +20,11 @@ use sunakku_common::problem::Problem;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::live::{Board, Latest, Overview, SiteNow, latest};
 use crate::sessions;
+use crate::state::Hub;
 
 /// How often a viewer hears that what it shows is of now.
 const BEAT: Duration = Duration::from_secs(2);

@@ -1,15 +1,14 @@
 //! The hub's HTTP API: one file per noun, and here the one list of routes and layers.
 
-pub(crate) mod access;
+mod access;
 mod analytics;
 mod audit;
 mod browser;
 mod commands;
-pub(crate) mod error;
 mod health;
 mod ledger;
 mod live;
-pub(crate) mod menus;
+mod menus;
 mod orders;
 mod pictures;
 mod session;
@@ -17,23 +16,17 @@ mod sites;
 mod statements;
 mod users;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
-use sqlx::PgPool;
-use sunakku_common::claims::Verifier;
 use sunakku_common::ids::OrderId;
-use sunakku_common::nats::Keys;
 use sunakku_common::problem::Problem;
 use sunakku_common::{http, openapi};
-use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -46,10 +39,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::config;
-use crate::health::Health;
-use crate::identity::Identity;
-use crate::live::Live;
-use crate::sites::Limiter;
+use crate::state::Hub;
 use crate::ui;
 
 pub(crate) use pictures::MAKERS;
@@ -58,39 +48,6 @@ pub(crate) use pictures::MAKERS;
 const PICTURES: &str = "/v1/pictures";
 /// How many times as long as another request an upload may take: a picture comes over a slow line as well.
 const UPLOAD_TIMES: u32 = 6;
-
-/// What handlers work with; clones share it.
-#[derive(Clone)]
-pub struct Hub {
-    /// The database.
-    pub pool: PgPool,
-    /// Who may sign in, and what signs tokens.
-    pub identity: Arc<Identity>,
-    /// How browsers are signed in.
-    pub browsers: config::Browsers,
-    /// What says who may connect to nats-server.
-    pub keys: Arc<Keys>,
-    /// Where sites reach it.
-    pub nats: config::Nats,
-    /// Bounds tries to enrol.
-    pub enrolments: Arc<Limiter>,
-    /// All sites as they are now.
-    pub(crate) live: Live,
-    /// How many may follow that at once.
-    pub(crate) viewers: Arc<Semaphore>,
-    /// How many pictures may be made at once.
-    pub(crate) makers: Arc<Semaphore>,
-    /// What is there and what is not.
-    pub health: Health,
-    /// The process's metrics.
-    pub recorder: PrometheusHandle,
-}
-
-impl FromRef<Hub> for Arc<Verifier> {
-    fn from_ref(hub: &Hub) -> Self {
-        hub.identity.verifier()
-    }
-}
 
 /// The document at `/openapi.json`.
 #[derive(OpenApi)]

@@ -13,12 +13,13 @@ use sunakku_common::picture::{PictureName, answer};
 use sunakku_common::problem::Problem;
 use tokio::sync::Semaphore;
 
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
 use crate::pictures::make::{MAX_PIXELS, MAX_SIDE, Picture, Unusable, make};
 use crate::pictures::{self, PictureRow, Uploaded};
+use crate::state::Hub;
 
 /// Pictures that are made at one time: one may take a core for a second, and 300 MB.
 pub(crate) const MAKERS: usize = 1;

@@ -8,11 +8,11 @@ use sunakku_common::http::{Caller, Json, Session, SignIn};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
-use crate::change::Peer;
+use crate::answer::{Answer, OrProblem as _};
+use crate::author::Peer;
 use crate::sessions::{self, Tokens};
+use crate::state::Hub;
 
 /// A sign-in: a token to call with, and one to prolong it with.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

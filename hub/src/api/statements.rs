@@ -9,9 +9,9 @@ use sunakku_common::http::{Json, Path};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
+use crate::state::Hub;
 use crate::statements::{DOCUMENT_TYPE, Statement, statement};
 
 /// The media type of a JWS in compact form (RFC 7515, 9.2.1).

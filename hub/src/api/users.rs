@@ -12,11 +12,12 @@ use sunakku_common::http::{Caller, Json, List, Page, Path, Query};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
-use crate::change::{Author, Begun, Change, Done};
+use crate::answer::{Answer, OrProblem as _};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
 use crate::people::{self, Person, Place, Row, Source};
+use crate::state::Hub;
 
 /// A person that is to be made known. It cannot sign in before it has a password or a PIN.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]

@@ -17,9 +17,9 @@ use tokio::time::sleep;
 
 use super::Identity;
 use super::ldap::{Directory, Found};
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::{self, Entry};
-use crate::change::Author;
+use crate::author::Author;
 use crate::people::{self, Person, Place, Source};
 
 /// Who was looked up so shortly before is not looked up again to prolong a session.

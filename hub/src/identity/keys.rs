@@ -13,8 +13,9 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection as _, PgConnection};
-use sunakku_common::claims::{HUB_AUDIENCE, HUB_ISSUER, PublicKey, Signer, Verifier};
+use sunakku_common::claims::{HUB_AUDIENCE, HUB_ISSUER, Signer, Verifier};
 use sunakku_common::config::signing_key;
+use sunakku_common::keys::PublicKey;
 
 /// The key file, and what is sealed with it.
 pub(super) struct KeyFile {

@@ -9,7 +9,7 @@ use sunakku_common::password;
 use sunakku_common::problem::Problem;
 use tokio::sync::Semaphore;
 
-use crate::api::error::Answer;
+use crate::answer::Answer;
 use crate::config;
 
 /// Bytes of a password at most.

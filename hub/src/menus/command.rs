@@ -12,11 +12,11 @@ use sunakku_common::problem::Problem;
 
 use super::content::Content;
 use super::diff::{Difference, Kind};
+use super::edit::{Expected, check_storable};
 use super::file::{Format, Unreadable, Unwritable, read, write};
+use super::import::store;
 use super::{draft, table::TableFault};
-use crate::api::menus::edit::{Expected, check_storable};
-use crate::api::menus::exchange::store;
-use crate::change::Author;
+use crate::author::Author;
 
 /// Menus as files.
 #[derive(Debug, Subcommand)]

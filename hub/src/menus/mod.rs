@@ -3,13 +3,15 @@
 //! [`wanted`].
 //!
 //! `content`, `diff`, `schedule`, `rollout`, `table` and `file` are without IO; `draft`,
-//! `versions` and `wanted` are the SQL.
+//! `versions` and `wanted` are the SQL, `edit` and `import` the changes that admins ask for.
 
 pub mod command;
 pub mod content;
 pub mod diff;
 pub(crate) mod draft;
+pub(crate) mod edit;
 pub mod file;
+pub(crate) mod import;
 pub mod rollout;
 pub mod schedule;
 pub mod table;

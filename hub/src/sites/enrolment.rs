@@ -16,8 +16,9 @@ use sunakku_common::nats::{KeyPair, Keys, is_user_key, now, proof_text};
 use sunakku_common::problem::Problem;
 
 use super::{Known, lock, note, refuse_archived};
-use crate::api::error::{Answer, OrProblem as _};
-use crate::change::{Author, Begun, Change};
+use crate::answer::{Answer, OrProblem as _};
+use crate::author::Author;
+use crate::change::{Begun, Change};
 use crate::config;
 
 /// A token for one box.

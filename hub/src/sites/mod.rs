@@ -15,9 +15,10 @@ use sunakku_common::money::Currency;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change};
+use crate::author::Author;
+use crate::change::{Begun, Change};
 pub use limiter::Limiter;
 
 /// A site that was not heard for as long counts as silent; it beats every few seconds.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use sunakku_common::claims::PublicKey;
 use sunakku_common::jws;
+use sunakku_common::keys::PublicKey;
 
 use super::{DOCUMENT_TYPE, Statement};
 

@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use sunakku_common::claims::{PublicKey, Verifier, site_audience};
+use sunakku_common::claims::{Verifier, site_audience};
+use sunakku_common::keys::PublicKey;
 use sunakku_common::site::Settings;
 use xtask::harness::{LIMIT, wait_for};
 

@@ -1,10 +1,12 @@
 // Forms: one item of a draft with its choices, and what it is at one site or in one region.
 import { html, Icon, useState } from '../shared/ui.js';
 import { language, named, t } from '../shared/words.js';
-import { overridePath } from './menu-items.js';
 import { PictureField } from './menu-picture.js';
 import { ask } from './parts.js';
 import { change, sites } from './state.js';
+
+/** @param {string} path @param {string} kind @param {string} where @param {string} item */
+export const overridePath = (path, kind, where, item) => `${path}/${kind === 'sites' ? 'overrides' : 'regions'}/${encodeURIComponent(where)}/${encodeURIComponent(item)}`;
 
 /** @param {string} currency */
 const digits = (currency) => new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;

@@ -4,7 +4,7 @@ import { plate, Picture } from '../shared/pictures.js';
 import { html, Icon, useState } from '../shared/ui.js';
 import { language, named, t } from '../shared/words.js';
 import { placeOf } from './menu-diff.js';
-import { ItemForm, OverrideForm } from './menu-item.js';
+import { ItemForm, OverrideForm, overridePath } from './menu-item.js';
 import { Empty, open } from './parts.js';
 import { change, filter, place, siteName } from './state.js';
 
@@ -21,9 +21,6 @@ function sayOverride(over, currency) {
   const parts = [over.price !== undefined && money(over.price, currency, language.value), over.available === false && t('not-served'), over.available === true && t('served'), over.station, over.schedule && (over.schedule.dayparts ?? []).join(', ')];
   return parts.filter(Boolean).join(', ');
 }
-
-/** @param {string} path @param {string} kind @param {string} where @param {string} item */
-export const overridePath = (path, kind, where, item) => `${path}/${kind === 'sites' ? 'overrides' : 'regions'}/${encodeURIComponent(where)}/${encodeURIComponent(item)}`;
 
 /** The parts of the day in which it is offered, as letters. @param {{menu: any, item: any}} props */
 function Served({ menu, item }) {

@@ -13,7 +13,7 @@ use sunakku_common::money::Minor;
 use uuid::Uuid;
 
 use super::guests::Outcome;
-use super::state::Tokens;
+use super::tokens::Tokens;
 use crate::world::World;
 
 /// The reconciliation, as `--summary` writes it.

@@ -10,7 +10,7 @@ use sunakku_common::menu::{Menu, Seed};
 use sunakku_common::text::Text;
 
 use super::report;
-use super::state::Tokens;
+use super::tokens::Tokens;
 use crate::harness::{LIMIT, wait_for};
 use crate::world::{Client, World};
 

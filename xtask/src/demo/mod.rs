@@ -12,6 +12,7 @@ mod report;
 mod screen;
 pub mod staff;
 pub mod state;
+pub mod tokens;
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ use options::Speed;
 use pages::Pages;
 use plan::Plan;
 use staff::Pace;
-use state::Tokens;
+use tokens::Tokens;
 
 use crate::harness::{Binaries, Profile, Sandbox, binaries, interrupted, servers};
 use crate::world::{HubOptions, SiteOptions, World};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::state::{SiteTokens, Tokens};
+use super::tokens::{SiteTokens, Tokens};
 use crate::world::{Client, Site, World};
 
 /// Each page with its path and the role that it signs in with.

@@ -9,7 +9,7 @@ use sqlx::{PgPool, Row as _};
 use tokio::time::sleep;
 
 use super::guests::Told;
-use super::state::Tokens;
+use super::tokens::Tokens;
 use crate::world::World;
 
 /// How often a terminal is redrawn.

@@ -15,7 +15,7 @@ use super::effects::{CALLED_FOR, Effects};
 use super::{books, quiet};
 use crate::demo::audit::{self, Summary};
 use crate::demo::guests::Outcome;
-use crate::demo::state::Tokens;
+use crate::demo::tokens::Tokens;
 use crate::harness::wait_for;
 use crate::world::World;
 

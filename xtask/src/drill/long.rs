@@ -13,7 +13,7 @@ use super::play::Drill;
 use super::score::Score;
 use super::{Options, quiet, say};
 use crate::demo::guests;
-use crate::demo::state::Tokens;
+use crate::demo::tokens::Tokens;
 use crate::harness::{Server as _, copy_folder};
 
 /// Orders of all sites in an hour: 2,400 a day.

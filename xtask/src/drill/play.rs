@@ -20,7 +20,7 @@ use super::score::Score;
 use super::stage::{Stage, Supervisor};
 use super::{Options, account, say};
 use crate::demo::guests::{self, Told};
-use crate::demo::state::Tokens;
+use crate::demo::tokens::Tokens;
 use crate::demo::{head_office, plan as demo_plan, staff};
 use crate::harness::{Binaries, Sandbox, WallClock, binaries, servers, wait_for};
 use crate::world::{HubOptions, SiteOptions, World};

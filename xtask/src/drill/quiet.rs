@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::demo::state::Tokens;
+use crate::demo::tokens::Tokens;
 use crate::harness::wait_for;
 use crate::world::World;
 

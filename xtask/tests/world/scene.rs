@@ -8,7 +8,7 @@ use sqlx::postgres::PgPoolOptions;
 use sunakku_common::menu::Seed;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
-use xtask::demo::state::Tokens;
+use xtask::demo::tokens::Tokens;
 use xtask::drill::quiet;
 use xtask::harness::{Binaries, LIMIT, Profile, Sandbox, binaries, wait_for};
 use xtask::world::{Client, HubOptions, Site, SiteOptions, World};

@@ -18,9 +18,9 @@ use sunakku_common::sync::MAX_ORDER_BYTES;
 use super::answer::OrderAnswer;
 use crate::api::shared::{fresh, no_menu, operation};
 use crate::config::FullSlot;
-use crate::downline::Standing;
 use crate::kitchen::{slot_times, slot_until};
 use crate::metrics as names;
+use crate::site::Standing;
 use crate::state::AppState;
 use crate::store::{Freshness, NewOrder, Operation, Placing, SlotClaim, StoreError, Used};
 

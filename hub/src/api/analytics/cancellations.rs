@@ -6,8 +6,8 @@ use serde::Serialize;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{Answer, Filter, MAX_ROWS, OrProblem, Report, Scope, Spans, report};
+use crate::state::Hub;
 
 /// Orders that came to nothing for one reason.
 #[derive(Debug, Serialize, sqlx::FromRow, utoipa::ToSchema)]

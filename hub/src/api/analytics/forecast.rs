@@ -12,9 +12,9 @@ use sunakku_common::http::{Json, Query};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{Answer, Filter, Format, OrProblem, Scope, Spans, file, names, rounded};
 use crate::analytics::forecast::{Errors, HISTORY_DAYS, History, back_test, forecast, naive};
+use crate::state::Hub;
 
 /// Of which day and sites.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

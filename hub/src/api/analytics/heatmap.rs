@@ -10,8 +10,8 @@ use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{Answer, Filter, OrProblem, Report, Scope, Spans, report, rounded};
+use crate::state::Hub;
 
 /// One hour of one weekday.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

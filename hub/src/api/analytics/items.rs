@@ -10,10 +10,10 @@ use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{
     Answer, Filter, OrProblem, Report, Scope, Spans, change, names, report, rounded, totals,
 };
+use crate::state::Hub;
 
 /// One item.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -28,8 +28,8 @@ use sunakku_common::text::Text;
 
 use self::spans::Spans;
 use super::access::Scope;
-use super::error::{Answer, OrProblem};
 use crate::analytics::csv;
+use crate::answer::{Answer, OrProblem};
 
 /// Rows of an answer at most; beyond, whoever asks is to ask for less.
 const MAX_ROWS: usize = 50_000;

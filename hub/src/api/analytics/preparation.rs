@@ -9,9 +9,9 @@ use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{Answer, Filter, OrProblem, Report, Scope, Spans, report, rounded};
 use crate::analytics::buckets::{self, Histogram};
+use crate::state::Hub;
 
 /// Times of one kind at one site and station.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -8,8 +8,8 @@ use sunakku_common::http::Query;
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{Answer, Filter, Format, MAX_ROWS, OrProblem, Report, Scope, Spans, report};
+use crate::state::Hub;
 
 /// Which sales are wanted, and how they are summed up.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

@@ -9,12 +9,12 @@ use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{
     Answer, Filter, OrProblem, Report, Scope, Spans, change, orders_of, preparation, report,
     rounded, sold_out,
 };
 use crate::analytics::buckets;
+use crate::state::Hub;
 
 /// One site.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

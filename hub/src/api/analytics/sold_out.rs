@@ -11,13 +11,13 @@ use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::spans::Site;
 use super::{Answer, Filter, OrProblem, Report, Scope, Spans, report, rounded};
 use crate::analytics::range::Span;
 use crate::analytics::sold_out::{
     Days24, Interval, ItemDays, by_slot, first_of_days, lost, median, merged, touched, usual,
 };
+use crate::state::Hub;
 
 /// Days up to the end of the range whose hours tell what is usual.
 const USUAL_DAYS: u64 = 28;

@@ -11,9 +11,9 @@ use sunakku_common::local_time::day;
 use sunakku_common::problem::Problem;
 
 use super::super::access::Scope;
-use super::super::error::{Answer, OrProblem as _};
 use super::Filter;
 use crate::analytics::range::{End, Range, Span};
+use crate::answer::{Answer, OrProblem as _};
 
 /// Days that are meant when nothing is said.
 const USUAL_DAYS: u64 = 28;

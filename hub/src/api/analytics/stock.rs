@@ -7,8 +7,8 @@ use sqlx::PgPool;
 use sunakku_common::http::Query;
 use sunakku_common::problem::Problem;
 
-use super::super::Hub;
 use super::{Answer, Filter, MAX_ROWS, OrProblem, Report, Scope, Spans, report, rounded};
+use crate::state::Hub;
 
 /// One SKU at one site.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -17,9 +17,9 @@ use sunakku_common::telemetry::count_sign_in;
 use uuid::Uuid;
 
 use super::{check_screen, sign_in, subject};
-use crate::api::Hub;
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::sessions;
+use crate::state::Hub;
 
 /// A code.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

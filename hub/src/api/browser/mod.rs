@@ -13,9 +13,9 @@ use sunakku_common::cookie;
 use sunakku_common::http::{Caller, Json};
 use sunakku_common::problem::Problem;
 
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::sessions;
+use crate::state::Hub;
 
 /// Who a browser is signed in as.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -4,23 +4,19 @@ use axum::extract::State;
 use axum::extract::rejection::StringRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
-use sqlx::PgPool;
 use sunakku_common::http::{Json, Path, Query};
-use sunakku_common::menu::MenuFault;
 use sunakku_common::problem::Problem;
 
-use super::edit::{Edit, Expected, check_storable, etag, no_menu};
-use super::make;
-use crate::api::Hub;
-use crate::api::error::{Answer, OrProblem as _};
-use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::answer::{Answer, OrProblem as _};
+use crate::author::Author;
 use crate::menus::content::Content;
-use crate::menus::diff::Difference;
 use crate::menus::draft;
+use crate::menus::edit::{Expected, check_storable, etag, no_menu};
 use crate::menus::file::{Format, Unreadable, Unwritable, read, write};
+use crate::menus::import::{Imported, store};
+use crate::state::Hub;
 
 /// How it is written.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -41,21 +37,6 @@ pub(in crate::api) struct Import {
     /// `true` to change nothing and only tell what would change.
     #[serde(default)]
     dry_run: bool,
-}
-
-/// What an import changes.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(in crate::api) struct Imported {
-    /// Code of the menu.
-    menu: String,
-    /// The draft's revision after it; null when nothing was changed.
-    revision: Option<i64>,
-    /// Whether it was only tried.
-    dry_run: bool,
-    /// What differs from the draft before, by path.
-    changes: Vec<Difference>,
-    /// What is wrong with it; it can be published when there is nothing.
-    faults: Vec<MenuFault>,
 }
 
 /// The draft as JSON, or as a table for spreadsheets.
@@ -129,58 +110,6 @@ pub(in crate::api) async fn import(
     }
     let expected = Expected::of(&headers)?;
     store(&hub.pool, &author, &expected, &menu, content).await
-}
-
-/// Makes a menu of the content, or puts it in the place of the draft that was expected.
-pub(crate) async fn store(
-    pool: &PgPool,
-    author: &Author,
-    expected: &Expected,
-    menu: &str,
-    content: Content,
-) -> Answer<Response> {
-    if draft::load(pool, menu).await.or_problem()?.is_none() {
-        let mut change = match Change::begin(pool, author, &content).await? {
-            Begun::New(change) => change,
-            Begun::Done(answer) => return Ok(answer),
-        };
-        if make(&mut change, menu, &content).await? {
-            let answer = Imported::of(menu, Some(1), &content.emptied(), &content)?;
-            let done = Done::created(&answer, format!("/v1/menus/{menu}"))?;
-            return change.commit(done.etag(etag(1))).await;
-        }
-        // Somebody else has just made it: this is a replacement.
-    }
-    let mut edit = match Edit::begin(pool, author, expected, menu, &content).await? {
-        Begun::New(edit) => edit,
-        Begun::Done(answer) => return Ok(answer),
-    };
-    // Asked for here, because an import that made the menu can be repeated without it.
-    expected.demand()?;
-    let before = edit.draft.content.clone();
-    let differences = edit.replace(content)?;
-    let entry = Entry {
-        action: "menu.import",
-        object: &format!("menu/{menu}"),
-        before: None,
-        after: Some(json!(differences)),
-    };
-    let edit = edit.save(entry).await?;
-    let revision = Some(edit.draft.revision);
-    let answer = Imported::of(menu, revision, &before, &edit.draft.content)?;
-    edit.finish(Done::ok(&answer)?).await
-}
-
-impl Imported {
-    fn of(menu: &str, revision: Option<i64>, before: &Content, after: &Content) -> Answer<Self> {
-        Ok(Self {
-            menu: menu.to_owned(),
-            revision,
-            dry_run: revision.is_none(),
-            changes: before.diff(after).map_err(|_| Problem::internal())?,
-            faults: after.faults(),
-        })
-    }
 }
 
 fn format_of(headers: &HeaderMap) -> Answer<Format> {

@@ -10,11 +10,12 @@ use sunakku_common::ids::check_code;
 use sunakku_common::menu::{Item, MenuFault};
 use sunakku_common::problem::Problem;
 
-use super::edit::{Edit, Expected, no_item};
-use crate::api::Hub;
-use crate::api::error::Answer;
+use crate::answer::Answer;
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Done};
+use crate::author::Author;
+use crate::change::{Begun, Done};
+use crate::menus::edit::{Edit, Expected, no_item};
+use crate::state::Hub;
 
 /// An item of a draft.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

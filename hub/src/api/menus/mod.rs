@@ -1,7 +1,6 @@
 //! Menus: their drafts as a whole, and below one file for each way of working with them.
 
-pub(crate) mod edit;
-pub(crate) mod exchange;
+pub(super) mod exchange;
 pub(super) mod items;
 pub(super) mod overrides;
 pub(super) mod publish;
@@ -17,18 +16,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgPool;
 use sunakku_common::http::{Json, List, Page, Path, Query};
-use sunakku_common::ids::check_code;
 use sunakku_common::menu::{Menu, MenuFault, Overrides};
 use sunakku_common::money::Currency;
 use sunakku_common::problem::Problem;
 
-use self::edit::{Edit, Expected, etag, no_menu};
-use super::Hub;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
 use crate::menus::content::Content;
 use crate::menus::draft::{self, Draft};
+use crate::menus::edit::{self, Edit, Expected, etag, no_menu};
+use crate::state::Hub;
 
 /// A draft: the menu as it would be published.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -165,7 +164,7 @@ pub(super) async fn create(
         Begun::Done(answer) => return Ok(answer),
     };
     let content = Content::of(Menu::new(&new.id, new.currency));
-    if !make(&mut change, &new.id, &content).await? {
+    if !edit::make(&mut change, &new.id, &content).await? {
         let detail = format!(
             "There is a menu {} already. Change it, or take another code.",
             new.id
@@ -180,27 +179,6 @@ pub(super) async fn create(
     change
         .commit(Done::created(&answer, location)?.etag(tag))
         .await
-}
-
-/// Makes the menu, unless there is one of this code.
-async fn make(change: &mut Change, menu: &str, content: &Content) -> Answer<bool> {
-    check_code(menu)
-        .map_err(|error| Problem::unprocessable("invalid-menu", format!("id: {error}")))?;
-    edit::check_storable(content)?;
-    let actor = change.actor().to_owned();
-    let is_new = draft::create(change.connection(), menu, content, &actor)
-        .await
-        .or_problem()?;
-    if is_new {
-        let entry = Entry {
-            action: "menu.create",
-            object: &format!("menu/{menu}"),
-            before: None,
-            after: Some(json!(content)),
-        };
-        change.audit(entry).await?;
-    }
-    Ok(is_new)
 }
 
 /// The draft of a menu. Send its ETag as `If-Match` with a change, and the change is refused if

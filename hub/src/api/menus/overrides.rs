@@ -14,13 +14,14 @@ use sunakku_common::menu::{Level, MenuFault, Override, Overrides};
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use super::edit::{Edit, Expected, no_item};
 use super::sites::known_site;
-use crate::api::Hub;
+use crate::answer::Answer;
 use crate::api::access::Scope;
-use crate::api::error::Answer;
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Done};
+use crate::author::Author;
+use crate::change::{Begun, Done};
+use crate::menus::edit::{Edit, Expected, no_item};
+use crate::state::Hub;
 
 /// An override in a draft.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -12,17 +12,18 @@ use sunakku_common::menu::schedule::LocalMoment;
 use sunakku_common::problem::Problem;
 use sunakku_common::text::is_printable;
 
-use super::edit::{Edit, Expected, invalid_menu};
 use super::versions::{Version, no_version};
-use crate::api::Hub;
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Done};
+use crate::author::Author;
+use crate::change::{Begun, Done};
 use crate::menus::content::Content;
+use crate::menus::edit::{Edit, Expected, invalid_menu};
 use crate::menus::schedule::{Effect, Standing, overtaken};
 use crate::menus::versions::{self, NewVersion, VersionRow};
 use crate::menus::wanted::timings;
 use crate::pictures;
+use crate::state::Hub;
 
 /// Characters of a note.
 const MAX_NOTE_CHARS: usize = 1_000;

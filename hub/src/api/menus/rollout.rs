@@ -10,15 +10,15 @@ use sunakku_common::http::{Json, List, Page, Path, Query};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use super::edit::no_menu;
-use crate::api::Hub;
+use crate::answer::{Answer, OrProblem as _};
 use crate::api::access::Scope;
-use crate::api::error::{Answer, OrProblem as _};
 use crate::menus::content::Content;
+use crate::menus::edit::no_menu;
 use crate::menus::rollout::{Report, State as SiteState, Target, state};
 use crate::menus::schedule::plan;
 use crate::menus::wanted::{read_zone, snapshot, timings};
 use crate::menus::{draft, versions};
+use crate::state::Hub;
 
 /// How far one site is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

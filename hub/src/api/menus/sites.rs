@@ -12,16 +12,17 @@ use sunakku_common::menu::{Category, Daypart, Item, ItemOrigin};
 use sunakku_common::money::Currency;
 use sunakku_common::problem::Problem;
 
-use super::edit::no_menu;
 use super::versions::no_version;
-use crate::api::Hub;
+use crate::answer::{Answer, OrProblem as _};
 use crate::api::access::Scope;
-use crate::api::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
+use crate::menus::edit::no_menu;
 use crate::menus::schedule::plan;
 use crate::menus::wanted::{read_zone, snapshot, timings};
 use crate::menus::{draft, versions};
+use crate::state::Hub;
 
 /// What is known of a site here.
 #[derive(sqlx::FromRow)]

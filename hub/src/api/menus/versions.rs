@@ -7,15 +7,15 @@ use sunakku_common::http::{Json, List, Page, Path, Query};
 use sunakku_common::menu::schedule::LocalMoment;
 use sunakku_common::problem::Problem;
 
-use super::edit::no_menu;
-use crate::api::Hub;
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::menus::content::Content;
 use crate::menus::diff::Difference;
+use crate::menus::edit::no_menu;
 use crate::menus::schedule::{Standing, standing};
 use crate::menus::versions::VersionRow;
 use crate::menus::wanted::timings;
 use crate::menus::{draft, versions};
+use crate::state::Hub;
 
 /// A published version.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -18,9 +18,9 @@ use sunakku_common::text::Languages;
 use uuid::Uuid;
 
 use self::sql::{LineRow, Row};
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
+use crate::state::Hub;
 
 /// An order.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -10,7 +10,7 @@ use sunakku_common::text::Text;
 use uuid::Uuid;
 
 use super::super::access::Scope;
-use super::super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 
 /// An order as it is stored.
 #[derive(sqlx::FromRow)]

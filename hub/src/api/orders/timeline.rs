@@ -11,10 +11,10 @@ use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
-use super::super::Hub;
 use super::super::access::Scope;
-use super::super::error::{Answer, OrProblem as _};
 use super::sql;
+use crate::answer::{Answer, OrProblem as _};
+use crate::state::Hub;
 
 /// Events of one order that are shown; a usual one has about ten.
 const MAX_EVENTS: i64 = 1_000;

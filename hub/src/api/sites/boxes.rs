@@ -11,11 +11,12 @@ use sunakku_common::http::{Json, MaybeJson, Path};
 use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 
-use crate::api::Hub;
-use crate::api::error::Answer;
-use crate::change::{Author, Begun, Change, Done, Peer};
+use crate::answer::Answer;
+use crate::author::{Author, Peer};
+use crate::change::{Begun, Change, Done};
 use crate::sites::enrolment::{self, Desk, Token};
 use crate::sites::lock;
+use crate::state::Hub;
 
 /// The longest life of a token, seconds.
 const MAX_TOKEN_SECONDS: u32 = 7 * 86_400;

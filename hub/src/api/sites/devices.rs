@@ -8,9 +8,9 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 use uuid::Uuid;
 
-use crate::api::Hub;
+use crate::answer::{Answer, OrProblem as _};
 use crate::api::access::Scope;
-use crate::api::error::{Answer, OrProblem as _};
+use crate::state::Hub;
 
 /// As many as a site lets in at most.
 const MAX: i64 = 1_000;

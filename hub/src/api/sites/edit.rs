@@ -9,10 +9,11 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::money::Currency;
 use sunakku_common::problem::Problem;
 
-use crate::api::Hub;
-use crate::api::error::Answer;
-use crate::change::{Author, Begun, Change, Done};
+use crate::answer::Answer;
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
 use crate::sites::{self, About, Known};
+use crate::state::Hub;
 
 /// A site that is to be made known.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]

@@ -13,10 +13,10 @@ use sqlx::types::Json as Jsonb;
 use sunakku_common::http::{Json, List, Page, Query};
 use sunakku_common::problem::Problem;
 
-use super::Hub;
 use super::access::Scope;
-use super::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::sites::SILENT_AFTER_SECONDS;
+use crate::state::Hub;
 
 /// A site.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

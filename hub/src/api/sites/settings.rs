@@ -10,11 +10,12 @@ use sunakku_common::ids::SiteId;
 use sunakku_common::problem::Problem;
 use sunakku_common::site::OpeningHours;
 
-use crate::api::Hub;
+use crate::answer::{Answer, OrProblem as _};
 use crate::api::access::Scope;
-use crate::api::error::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
+use crate::state::Hub;
 
 /// A site's settings beside name, time zone and currency.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]

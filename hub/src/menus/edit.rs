@@ -6,12 +6,14 @@ use chrono::Utc;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::PgPool;
+use sunakku_common::ids::check_code;
 use sunakku_common::menu::MenuFault;
 use sunakku_common::problem::Problem;
 
-use crate::api::error::{Answer, OrProblem as _};
+use crate::answer::{Answer, OrProblem as _};
 use crate::audit::Entry;
-use crate::change::{Author, Begun, Change, Done};
+use crate::author::Author;
+use crate::change::{Begun, Change, Done};
 use crate::menus::content::Content;
 use crate::menus::diff::Difference;
 use crate::menus::draft::{self, Draft};
@@ -22,7 +24,7 @@ pub(crate) struct Expected(Option<String>);
 
 impl Expected {
     /// The header, when it was sent.
-    pub(super) fn of(headers: &HeaderMap) -> Answer<Self> {
+    pub(crate) fn of(headers: &HeaderMap) -> Answer<Self> {
         let text = |value: &axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
         match headers.get(header::IF_MATCH) {
             None => Ok(Self(None)),
@@ -42,7 +44,7 @@ impl Expected {
     }
 
     /// Refuses a change of the whole draft by somebody who does not say what they had seen.
-    pub(super) fn demand(&self) -> Answer<()> {
+    pub(crate) fn demand(&self) -> Answer<()> {
         if self.0.is_some() {
             return Ok(());
         }
@@ -55,7 +57,7 @@ impl Expected {
     }
 
     /// Refuses a change of something that its author had not seen.
-    pub(super) fn check(&self, draft: &Draft) -> Answer<()> {
+    pub(crate) fn check(&self, draft: &Draft) -> Answer<()> {
         let Some(tags) = &self.0 else {
             return Ok(());
         };
@@ -78,22 +80,22 @@ impl Expected {
 }
 
 /// What a draft of this revision is named by.
-pub(super) fn etag(revision: i64) -> String {
+pub(crate) fn etag(revision: i64) -> String {
     format!("\"{revision}\"")
 }
 
-pub(super) fn no_menu(menu: &str) -> Problem {
+pub(crate) fn no_menu(menu: &str) -> Problem {
     Problem::not_found(format!("There is no menu {menu}."))
 }
 
-pub(super) fn no_item(menu: &str, item: &str) -> Problem {
+pub(crate) fn no_item(menu: &str, item: &str) -> Problem {
     Problem::not_found(format!(
         "There is no item {item} on the draft of menu {menu}."
     ))
 }
 
 /// 422: it cannot be published as it is.
-pub(super) fn invalid_menu(faults: &[MenuFault]) -> Problem {
+pub(crate) fn invalid_menu(faults: &[MenuFault]) -> Problem {
     let first = faults.first();
     let first = first.map_or_else(String::new, |fault| {
         format!("{}: {}", fault.path, fault.what)
@@ -117,16 +119,37 @@ pub(crate) fn check_storable(content: &Content) -> Answer<()> {
     Ok(())
 }
 
+/// Makes the menu, unless there is one of this code.
+pub(crate) async fn make(change: &mut Change, menu: &str, content: &Content) -> Answer<bool> {
+    check_code(menu)
+        .map_err(|error| Problem::unprocessable("invalid-menu", format!("id: {error}")))?;
+    check_storable(content)?;
+    let actor = change.actor().to_owned();
+    let is_new = draft::create(change.connection(), menu, content, &actor)
+        .await
+        .or_problem()?;
+    if is_new {
+        let entry = Entry {
+            action: "menu.create",
+            object: &format!("menu/{menu}"),
+            before: None,
+            after: Some(json!(content)),
+        };
+        change.audit(entry).await?;
+    }
+    Ok(is_new)
+}
+
 /// A change of a draft under way.
-pub(super) struct Edit {
-    pub(super) change: Change,
+pub(crate) struct Edit {
+    pub(crate) change: Change,
     /// As it is now, and with `save` as it will be.
-    pub(super) draft: Draft,
+    pub(crate) draft: Draft,
 }
 
 impl Edit {
     /// Begins a change: locks the draft and checks that it is what the author had seen.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         pool: &PgPool,
         author: &Author,
         expected: &Expected,
@@ -144,14 +167,14 @@ impl Edit {
     }
 
     /// Puts another content in the place of the whole draft, and tells what that changes.
-    pub(super) fn replace(&mut self, content: Content) -> Answer<Vec<Difference>> {
+    pub(crate) fn replace(&mut self, content: Content) -> Answer<Vec<Difference>> {
         let differences = self.draft.content.diff(&content);
         self.draft.content = content;
         differences.map_err(|_| Problem::internal())
     }
 
     /// Stores the draft and notes what was changed.
-    pub(super) async fn save(mut self, entry: Entry<'_>) -> Answer<Self> {
+    pub(crate) async fn save(mut self, entry: Entry<'_>) -> Answer<Self> {
         check_storable(&self.draft.content)?;
         let actor = self.change.actor().to_owned();
         let connection = self.change.connection();
@@ -165,7 +188,7 @@ impl Edit {
     }
 
     /// Makes it true; the answer has the draft's ETag.
-    pub(super) async fn finish(self, done: Done) -> Answer<Response> {
+    pub(crate) async fn finish(self, done: Done) -> Answer<Response> {
         let tag = etag(self.draft.revision);
         self.change.commit(done.etag(tag)).await
     }
