@@ -23,3 +23,14 @@ export function kept(name, initial, fits = () => true) {
   effect(() => localStorage.setItem(key, JSON.stringify(state.value)));
   return state;
 }
+
+/** The theme of a desk page: the system's until somebody chooses. @param {string} name */
+export function keptTheme(name) {
+  const system = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+  return kept(name, system, (value) => value === 'light' || value === 'dark');
+}
+
+/** The language of a desk page: the browser's until somebody chooses. @param {string} name */
+export function keptTongue(name) {
+  return kept(name, navigator.language.startsWith('ja') ? 'ja' : 'en', (tag) => tag === 'en' || tag === 'ja');
+}

@@ -33,6 +33,8 @@ export class Demo {
   /** Starts a hub and a site, and the browser. */
   static async start() {
     const demo = new Demo();
+    /** Every page that was opened since the test began. */
+    demo.pages = [];
     demo.folder = mkdtempSync(join(tmpdir(), 'sunakku-browser-'));
     demo.file = join(demo.folder, 'state.json');
     const args = ['run', '--quiet', '--locked', '--bin', 'xtask', '--', 'demo', '--rush', '0', '--sites', '1', '--programs', process.env.PROGRAMS ?? 'debug', '--state', demo.file];
@@ -174,6 +176,7 @@ export class Demo {
     const page = await context.newPage();
     page.setDefaultTimeout(LIMIT);
     page.complaints = [];
+    this.pages.push(page);
     const origin = host.replace(/^http/, '');
     for (const [event, urlOf] of [['request', (request) => request.url()], ['websocket', (socket) => socket.url()]]) {
       page.on(event, (one) => {
@@ -201,12 +204,20 @@ export function onDemo() {
   if (asked) return;
   asked = true;
   before(async () => { demo = await Demo.start(); });
-  afterEach(() => demo?.closePages());
+  afterEach(async () => {
+    const complaints = demo?.pages.flatMap((page) => page.complaints);
+    await demo?.closePages();
+    if (demo) demo.pages = [];
+    assert.deepEqual(complaints, [], 'the console complains of nothing, and no request leaves the site');
+  });
   after(() => demo?.stop());
 }
 
 /** No serious fault by axe-core's rules, and no complaint in the console. */
 export async function assertAccessible(page, what) {
+  // What still fades in has not its colours yet.
+  await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+    .map((one) => one.finished.catch(() => {}))));
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
@@ -215,4 +226,19 @@ export async function assertAccessible(page, what) {
   });
   assert.deepEqual(found, [], what);
   assert.deepEqual(page.complaints, [], what);
+}
+
+/** Has a page note, from now on, the chimes that it rings (their tones, Hz) and what it says aloud. */
+export async function listen(page) {
+  await page.addInitScript(() => {
+    const heard = { chimes: [], said: [] };
+    globalThis.heard = heard;
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function ring(when) {
+      heard.chimes.push(Math.round(this.frequency.value));
+      return start.call(this, when);
+    };
+    SpeechSynthesis.prototype.speak = (words) => { heard.said.push([words.text, words.lang]); };
+  });
+  await page.reload();
 }

@@ -1,7 +1,7 @@
 // The kiosk: an order is placed once, whatever happens on the way.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertAccessible, demo, onDemo, until } from './harness.mjs';
+import { assertAccessible, demo, listen, onDemo, until } from './harness.mjs';
 
 const KIOSK = { width: 810, height: 1440 };
 onDemo();
@@ -71,21 +71,71 @@ test('an order outlives a reload and a change of language; nothing of it is left
   assert.equal(await page.locator('.k-filters .on').count(), 0);
 });
 
-test('what sells out before the order is placed is named, and can be swapped with one touch', async () => {
+test('what sells out before the order is placed is named, and can be swapped with one touch for what is like it', async () => {
   const page = await kiosk();
-  await demo.api('PUT', '/v1/stock/cake', { on_hand: 1 });
+  await demo.api('PUT', '/v1/stock/cake', { on_hand: 2 });
   await page.waitForSelector('[data-item=cake] .k-badge.low');
-  await review(page, 'cake', 'pudding');
-  await demo.order({ item: 'cake' });
+  for (const item of ['cake', 'cake', 'salad']) {
+    await page.click(`[data-item=${item}] .k-add`);
+    // Touches that follow at once are a tremor.
+    await page.waitForTimeout(400);
+  }
+  await page.click('.k-cart .k-btn');
+  await page.click('.k-dine .k-opt >> nth=0');
+  // Somebody else takes both before the kiosk can hear of it.
+  await page.context().route('**/v1/menu', (route) => route.abort());
+  await demo.order({ item: 'cake', quantity: 2 });
   await page.click('#place');
   await page.waitForSelector('.k-kind');
+  await page.context().unroute('**/v1/menu');
   assert.match(await page.textContent('#gone'), /Cheesecake/);
+  assert.ok(await page.evaluate(() => document.activeElement === document.querySelector('#gone')), 'the focus is on what happened');
   await assertAccessible(page, 'the race');
-  const others = await page.locator('.k-swap .take').count();
-  if (others) await page.click('.k-swap .take >> nth=0');
-  else await page.click('.k-kind .k-foot .grow');
+  // Others of its group, which can be had, are near in price, suit its diets and bring in no allergen.
+  const menu = await demo.api('GET', '/v1/menu');
+  const cake = menu.items.find((item) => item.id === 'cake');
+  const like = menu.items.filter((item) => item.id !== 'cake' && item.available && item.category === cake.category
+    && item.allergens.every((name) => cake.allergens.includes(name)) && cake.diet.every((name) => item.diet.includes(name)))
+    .sort((one, two) => Math.abs(one.price - cake.price) - Math.abs(two.price - cake.price)).slice(0, 3);
+  assert.ok(like.length > 0, 'the menu of the demo has something like it');
+  assert.deepEqual(await page.locator('.k-swap h3').allTextContents(), like.map((item) => item.name));
+  await page.click('.k-swap .take >> nth=0');
+  await page.waitForSelector('.k-kind', { state: 'detached' });
+  assert.equal(await page.locator('.k-undo').count(), 0, 'what is gone is not offered again');
   await page.click('#place');
   await page.waitForSelector('#number');
+  const order = (await demo.orders()).at(-1);
+  assert.deepEqual(order.lines.map(({ item, quantity }) => [item, quantity]).sort(), [['salad', 1], [like[0].id, 2]].sort());
+  await demo.api('PUT', '/v1/stock/cake', { on_hand: 40 });
+});
+
+test('of more than there are as many as are left can be taken, or the order goes on without', async () => {
+  const page = await kiosk();
+  await demo.api('PUT', '/v1/stock/cake', { on_hand: 3 });
+  await page.waitForSelector('[data-item=cake] .k-badge.low');
+  await page.click('[data-item=cake] .whole');
+  await page.waitForSelector('.k-item');
+  for (const times of [2, 3]) {
+    await page.click('.k-item .k-step button >> nth=1');
+    await page.waitForSelector(`.k-item .k-step b >> text=${times}`);
+    await page.waitForTimeout(400);
+  }
+  await page.click('.k-item .k-foot .grow');
+  await page.click('.k-cart .k-btn');
+  await page.click('.k-dine .k-opt >> nth=0');
+  await page.context().route('**/v1/menu', (route) => route.abort());
+  await demo.order({ item: 'cake' });
+  await page.click('#place');
+  await page.waitForSelector('#gone >> text=only 2');
+  await page.click('.k-kind >> text=Take 2');
+  await page.waitForSelector('.k-kind', { state: 'detached' });
+  await demo.api('PUT', '/v1/stock/cake', { on_hand: 0 });
+  await page.click('#place');
+  await page.waitForSelector('.k-kind');
+  // Nothing else was in the order.
+  await page.click('.k-kind .k-foot >> text=Back to the menu');
+  await page.waitForSelector('.k-card');
+  assert.equal(await page.locator('.k-cart .bag b').count(), 0);
   await demo.api('PUT', '/v1/stock/cake', { on_hand: 40 });
 });
 
@@ -173,7 +223,7 @@ test('every view of the kiosk is accessible, with bigger text and high contrast 
   await assertAccessible(page, 'the review');
 });
 
-test('a guest who has gone is asked for and then forgotten', async () => {
+test('a guest who has gone is asked for and then forgotten, with everything that was personal', async () => {
   const page = await demo.page('/', 'kiosk', KIOSK);
   await page.waitForSelector('.k-attract');
   await page.clock.install();
@@ -185,8 +235,105 @@ test('a guest who has gone is asked for and then forgotten', async () => {
   await assertAccessible(page, 'the question');
   await page.click('.k-still .k-btn >> nth=0');
   await page.waitForSelector('.k-still', { state: 'detached' });
+  await page.click('.k-cart .k-btn');
+  await page.click('.k-alg .k-filters button >> nth=0');
+  await page.click('.k-dine .k-opt >> nth=1');
+  for (const setting of [1, 2, 3, 4]) await page.click(`.k-a11y button >> nth=${setting}`);
+  await page.waitForSelector('html[data-contrast=more][data-text=big]');
+  // In the review, with lower controls, the language is still to be switched.
+  await page.click('.k-lang [lang=ja] >> visible=true');
+  await page.waitForSelector('html[lang=ja]');
+  // Whoever needs one of these has twice the time.
+  await page.clock.fastForward(50_000);
+  assert.equal(await page.locator('.k-still').count(), 0);
   await page.clock.fastForward(50_000);
   await page.waitForSelector('.k-still');
   await page.clock.runFor(22_000);
   await page.waitForSelector('.k-attract');
+  await page.waitForSelector('html[lang=en]:not([data-contrast=more], [data-text=big])');
+  const kept = await page.evaluate(() => Object.fromEntries(Object.entries(localStorage).filter(([key]) => key.startsWith('sunakku.kiosk.')).map(([key, value]) => [key.slice('sunakku.kiosk.'.length), JSON.parse(value)])));
+  assert.deepEqual(kept, {
+    view: 'attract', lines: [], avoid: [], diet: [], service: null, pending: null, placed: null,
+    settings: { language: 'en', lower: false, big: false, contrast: false, aloud: false },
+  });
+});
+
+test('also one who only looked, or only changed how the kiosk looks, is forgotten; a sheet is asked about first', async () => {
+  const page = await demo.page('/', 'kiosk', KIOSK);
+  await page.waitForSelector('.k-attract');
+  await page.clock.install();
+  await page.reload();
+  await page.click('.k-lang [lang=ja]');
+  await page.waitForSelector('html[lang=ja]');
+  await page.clock.fastForward(25_000);
+  await page.waitForSelector('html[lang=en]');
+  await page.click('.k-attract .k-btn');
+  await page.clock.fastForward(25_000);
+  await page.waitForSelector('.k-attract');
+  await page.click('.k-attract .k-btn');
+  await page.click('[data-item=burger] .whole');
+  await page.waitForSelector('.k-item');
+  await page.clock.fastForward(25_000);
+  assert.equal(await page.locator('.k-item').count(), 1, 'somebody may be reading');
+  await page.clock.fastForward(25_000);
+  await page.waitForSelector('.k-still');
+  await page.clock.runFor(22_000);
+  await page.waitForSelector('.k-attract');
+  assert.equal(await page.locator('.k-item').count(), 0);
+});
+
+test('the last view clears by itself, later when it is touched or a key is pressed', async () => {
+  const page = await kiosk();
+  await review(page, 'croissant');
+  await page.click('#place');
+  await page.waitForSelector('#number');
+  await page.clock.install();
+  await page.reload();
+  await page.waitForSelector('#number');
+  await page.waitForSelector('.k-qr svg');
+  await page.clock.runFor(10_000);
+  await page.keyboard.press('Shift');
+  await page.clock.runFor(10_000);
+  assert.equal(await page.locator('#number').count(), 1);
+  await page.clock.runFor(6_000);
+  await page.waitForSelector('.k-attract');
+});
+
+test('with lower controls everything to touch is within reach; bigger text is bigger; what has the focus is read aloud', async () => {
+  const page = await demo.page('/', 'kiosk', { width: 1080, height: 1920 });
+  await page.waitForSelector('.k-attract');
+  await listen(page);
+  await page.click('.k-attract .k-btn');
+  await page.waitForSelector('.k-card');
+  const size = () => page.locator('.k-card h3').first().evaluate((name) => Number.parseFloat(getComputedStyle(name).fontSize));
+  const before = await size();
+  for (const name of ['Lower controls', 'Bigger text', 'High contrast', 'Read aloud']) {
+    const control = page.getByRole('button', { name });
+    await control.click();
+    assert.equal(await control.getAttribute('aria-pressed'), 'true', name);
+  }
+  assert.ok(await size() > before);
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), 'rgb(0, 0, 0)');
+  const highest = () => page.evaluate(() => Math.min(...[...document.querySelectorAll('button')].filter((button) => !button.closest('[inert]')).map((button) => button.getBoundingClientRect())
+    .filter(({ width, top }) => width && top >= 0).map(({ top }) => top)));
+  assert.ok(await highest() >= 690, `the highest control of the menu is ${await highest()} px from the top`);
+  const heard = async (text, language = 'en') => page.waitForFunction(([wanted, tag]) => globalThis.heard.said.some(([said, lang]) => said.includes(wanted) && lang === tag), [text, language]);
+  await heard('Read aloud');
+  await page.locator('[data-item=croissant] .k-add').focus();
+  await heard('Add Croissant');
+  await page.keyboard.press('Enter');
+  await page.locator('[data-item=burger] .whole').focus();
+  await page.keyboard.press('Enter');
+  await heard('Burger');
+  assert.ok(await highest() >= 690, `the highest control of an item is ${await highest()} px from the top`);
+  await page.keyboard.press('Escape');
+  await page.click('.k-cart .k-btn');
+  await heard('Your order');
+  assert.ok(await highest() >= 690, `the highest control of the order is ${await highest()} px from the top`);
+  await page.click('.k-dine .k-opt >> nth=0');
+  await page.click('#place');
+  await page.waitForSelector('#number');
+  const number = await page.textContent('#number');
+  await page.waitForFunction((wanted) => globalThis.heard.said.some(([said]) => said.includes(wanted)), number);
+  await assertAccessible(page, 'the last view with all settings');
 });

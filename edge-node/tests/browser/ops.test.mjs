@@ -205,3 +205,21 @@ test('an auditor signs in by name and password, reads every view, and is offered
   await ops.keyboard.press('Escape');
   assert.deepEqual([changes, refusals], [[], []]);
 });
+
+test('operations are read in Japanese too, with the menu\'s names, also after a reload', async () => {
+  await demo.order({ item: 'croissant' });
+  const ops = await demo.page('/ops', 'manager', DESK);
+  await ops.waitForSelector('#sold td >> text=Croissant');
+  await ops.click('button[lang=ja]');
+  await ops.waitForSelector('html[lang=ja]');
+  await ops.waitForSelector('#sold td >> text=クロワッサン');
+  for (const [view, title] of Object.entries({ operations: '運営', stock: '在庫', orders: '注文', devices: '端末' })) {
+    await ops.click(`a[href="#${view}"]`);
+    await ops.waitForSelector(`h1 >> text="${title}"`);
+    await assertAccessible(ops, `${view} in Japanese`);
+  }
+  await ops.reload();
+  await ops.waitForSelector(`h1 >> text="端末"`);
+  await ops.click('button[lang=en]');
+  await ops.waitForSelector('h1 >> text="Devices"');
+});

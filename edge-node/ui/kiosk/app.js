@@ -1,11 +1,12 @@
 // The kiosk: a guest orders, and the order is placed once.
+import { contrast } from '../shared/contrast.js';
 import { fit } from '../shared/fit.js';
 import { keypad } from '../shared/keypad.js';
 import { hearCalls } from '../shared/calls.js';
 import { busy, follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
 import { say } from '../shared/sound.js';
-import { effect, html, Icon, render, signal, useEffect } from '../shared/ui.js';
+import { computed, effect, html, Icon, render, signal, useEffect } from '../shared/ui.js';
 import { language, learn, speak, t } from '../shared/words.js';
 import { Break, Gone, StillThere } from './dialogs.js';
 import { ItemSheet } from './item-sheet.js';
@@ -14,7 +15,7 @@ import { Settings, Top } from './parts.js';
 import { byGuest, isOwn, onPhone } from './phone.js';
 import { send } from './place.js';
 import { Done, Placing, Review } from './review-view.js';
-import { count, gone, hearOrder, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
+import { count, gone, hearOrder, isPersonal, lines, loadMenu, menu, pending, settings, sheet, startOver, view } from './state.js';
 import { words } from './words.js';
 
 learn(words);
@@ -62,20 +63,26 @@ function Kiosk() {
   const away = stale === null ? 0 : now.value - stale;
   const idle = (now.value - touched.value) / 1_000;
   const helped = settings.value.lower || settings.value.big || settings.value.contrast || settings.value.aloud;
-  const limit = (session.value?.screens.idle_seconds ?? 45) * (helped ? 2 : 1);
-  const waiting = !isOwn.value && (view.value === 'menu' || view.value === 'review');
+  const slower = helped ? 2 : 1;
+  const limit = (session.value?.screens.idle_seconds ?? 45) * slower;
+  const opened = sheet.value;
   const empty = count.value === 0;
+  const waiting = !isOwn.value && view.value !== 'done' && (view.value !== 'attract' || isPersonal.value);
   useEffect(() => {
     if (pending.value) return;
-    if (waiting && empty && idle > STILL_SECONDS && !sheet.value) startOver();
-    if (away > BREAK_AFTER_MS + KEEP_MS && !empty) startOver();
+    if (waiting && empty && !opened && idle > STILL_SECONDS * slower) startOver();
+    if (away > BREAK_AFTER_MS + KEEP_MS && isPersonal.value) startOver();
   });
+  // Who cannot see it has to be told that there is another view.
+  useEffect(() => {
+    if (view.value !== 'attract') /** @type {HTMLElement | null} */ (document.querySelector('.under h1'))?.focus({ preventScroll: true });
+  }, [view.value]);
   if (!menu.value) {
     return away > BREAK_AFTER_MS ? html`<${Break} order=${!empty} />` : html`<main class="k-break"><div class="spin big"></div><h1 class="sr">${t('menu')}</h1></main>`;
   }
   if (away > BREAK_AFTER_MS && !pending.value && view.value !== 'done') return html`<${Break} order=${!empty} />`;
-  const asks = waiting && !empty && !pending.value && idle > limit;
-  const opened = sheet.value;
+  // A sheet takes time to read, and is somebody's.
+  const asks = waiting && (!empty || opened) && !pending.value && idle > limit;
   const over = Boolean(opened || gone.value.length || pending.value || asks);
   return html`
     ${stale !== null && html`<p class="linkbar" role="status"><${Icon} name="unplug" />${t('reconnecting')}</p>`}
@@ -88,7 +95,7 @@ function Kiosk() {
     ${gone.value.length > 0 && html`<${Gone} />`}
     ${pending.value && html`<${Placing} />`}
     ${asks && html`<${StillThere} seconds=${STILL_SECONDS} keep=${() => { touched.value = Date.now(); }} />`}
-    ${view.value !== 'done' && html`<${Settings} />`}`;
+    <${Settings} />`;
 }
 
 function Page() {
@@ -96,12 +103,8 @@ function Page() {
   return session.value ? html`<div class="kiosk ${onPhone.value ? 'phone' : lower ? 'lower' : ''}"><${Kiosk} /></div>` : html`<${SignIn} />`;
 }
 
-effect(() => {
-  const root = document.documentElement;
-  const { big, contrast } = settings.value;
-  root.dataset.text = big ? 'big' : '';
-  root.dataset.contrast = contrast ? 'more' : '';
-});
+effect(() => { document.documentElement.dataset.text = settings.value.big ? 'big' : ''; });
+contrast(() => settings.value.contrast);
 
 effect(() => {
   if (!session.value) return;
@@ -133,12 +136,19 @@ for (const kind of ['pointerdown', 'keydown', 'wheel']) {
     if (!document.querySelector('.k-still')) touched.value = Date.now();
   }, { passive: true });
 }
+/** Whether the guest wants to hear what has the focus. */
+const aloud = computed(() => settings.value.aloud);
 document.addEventListener('focusin', (event) => {
-  if (!settings.value.aloud || !(event.target instanceof HTMLElement)) return;
-  const state = event.target.getAttribute('aria-checked') === 'true' || event.target.getAttribute('aria-pressed') === 'true' ? ' ✓' : '';
-  say((event.target.getAttribute('aria-label') ?? event.target.textContent ?? '') + state, language.value);
+  if (!aloud.value || !(event.target instanceof HTMLElement)) return;
+  const target = event.target;
+  const state = target.getAttribute('aria-checked') === 'true' || target.getAttribute('aria-pressed') === 'true' ? ' ✓' : '';
+  const more = document.getElementById(target.getAttribute('aria-describedby') ?? '')?.innerText ?? '';
+  say([`${target.getAttribute('aria-label') ?? target.innerText}${state} ${more}`, language.value]);
 });
-effect(() => { if (!settings.value.aloud && 'speechSynthesis' in window) speechSynthesis.cancel(); });
+effect(() => {
+  if (aloud.value) say([t('aloud'), language.peek()]);
+  else if ('speechSynthesis' in window) speechSynthesis.cancel();
+});
 setInterval(() => { if (session.value) refresh(); }, MENU_LEAST_MS);
 setInterval(() => { now.value = Date.now(); }, 500);
 busy.value = () => view.value !== 'attract' || lines.value.length > 0;

@@ -2,7 +2,7 @@
 import { html, Icon, Mark, trapFocus, useEffect, useRef, useState } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 import { Plate, StockBadge } from './parts.js';
-import { add, avoid, gone, items, lines, price, setQuantity, sheet, startOver, view } from './state.js';
+import { add, avoid, gone, items, lines, price, removed, setQuantity, sheet, startOver, view } from './state.js';
 
 /** @typedef {import('./state.js').Item} Item */
 
@@ -26,13 +26,17 @@ export function Gone() {
   const short = gone.value[0];
   useEffect(() => trapFocus(box.current, undefined), [short?.item]);
   const item = short && items.value.get(short.item);
+  const next = () => {
+    gone.value = gone.value.slice(1);
+    // To put back what nobody can have is no offer.
+    removed.value = null;
+    if (!lines.value.length) view.value = 'menu';
+  };
+  // What the menu has no more is out of the order already.
+  useEffect(() => { if (short && !item) next(); });
   if (!short || !item) return null;
   const mine = lines.value.filter((line) => line.item === short.item);
   const others = alternatives(item);
-  const next = () => {
-    gone.value = gone.value.slice(1);
-    if (!lines.value.length) view.value = 'menu';
-  };
   /** Takes as many off the order as are too many. @param {number} keep */
   const keepOnly = (keep) => {
     let left = keep;
@@ -81,8 +85,8 @@ export function StillThere({ seconds, keep }) {
   return html`<div class="k-scrim"></div><section class="k-sheet k-still" role="alertdialog" aria-modal="true" aria-label=${t('still.title')} ref=${box}>
     <div class="ring"><svg viewBox="0 0 200 200" aria-hidden="true"><circle class="all" cx="100" cy="100" r="88" /><circle class="left" cx="100" cy="100" r="88"
       stroke-dasharray=${RING} stroke-dashoffset=${RING * (1 - left / seconds)} transform="rotate(-90 100 100)" /></svg><b class="num">${Math.max(left, 0)}</b></div>
-    <h1>${t('still.title')}</h1><p>${t('still.lead', { n: Math.max(left, 0) })}</p>
-    <div class="two"><button class="k-btn" onClick=${keep}>${t('still.keep')}</button><button class="k-btn soft" onClick=${startOver}>${t('start-over')}</button></div></section>`;
+    <h1>${t('still.title')}</h1><p id="still">${t('still.lead', { n: Math.max(left, 0) })}</p>
+    <div class="two"><button class="k-btn" aria-describedby="still" onClick=${keep}>${t('still.keep')}</button><button class="k-btn soft" onClick=${startOver}>${t('start-over')}</button></div></section>`;
 }
 
 /** The kiosk cannot reach its edge. @param {{order: boolean}} props */

@@ -59,7 +59,7 @@ export function MenuView() {
         <span class="face ${plate(face?.image)}"><${Picture} image=${face?.image} name=${group.name} /></span>${group.name}</button>`;
     })}</nav>
     <main class="k-main" ref=${main} tabindex="-1">
-      <h1 class="sr">${t('menu')}</h1>
+      <h1 class="sr" tabindex="-1">${t('menu')}</h1>
       <${Filters} />
       ${groups.map((group) => html`<section key=${group.id} data-category=${group.id}>
         <div class="k-sec"><h2>${group.name}</h2><${Hidden} items=${group.items} /></div>

@@ -1,14 +1,14 @@
 // The order before it is placed, and what is told after.
 import { Qr } from '../shared/qr.js';
 import { session } from '../shared/sign-in.js';
-import { html, Icon, Logo, useEffect, useState } from '../shared/ui.js';
+import { html, Icon, Logo, Mark, useEffect, useState } from '../shared/ui.js';
 import { clock } from '../shared/format.js';
 import { t } from '../shared/words.js';
-import { Closed, Stepper, Thumb } from './parts.js';
+import { Closed, Language, Stepper, Thumb } from './parts.js';
 import { isOwn } from './phone.js';
 import { place } from './place.js';
 import { allergen, allergens, avoid, chosen, closed, count, items, lineAllergens, lines, lineTotal, pending, placed, price, refused, removed,
-  service, setQuantity, sheet, startOver, tax, toggleAvoid, total, undoRemoval, view } from './state.js';
+  service, setQuantity, settings, sheet, startOver, tax, toggleAvoid, total, undoRemoval, view } from './state.js';
 
 /** @typedef {import('./state.js').Line} Line */
 
@@ -36,9 +36,11 @@ export function Review() {
   const missing = !service.value;
   const off = missing || !count.value || Boolean(closed.value);
   useEffect(() => { if (!lines.value.length && !removed.value) view.value = 'menu'; }, [lines.value]);
+  // What was removed can be put back until the guest goes on.
+  useEffect(() => () => { removed.value = null; }, []);
   return html`<main class="k-review"><div class="k-head"><div><h1 tabindex="-1">${t('review.title')}</h1>
       <p>${t('review.lead')} ${session.value?.screens.pay_at_pickup ? t('review.pay') : ''}</p></div><${Steps} /></div>
-    <div class="k-scroll">
+    <div class="k-scroll">${settings.value.lower && html`<${Language} />`}
       <section class="k-lines" aria-label=${t('order')}>${lines.value.map((line) => html`<${OrderLine} key=${line.id} line=${line} />`)}
         ${removed.value && html`<p class="k-undo" role="status">${t('removed', { item: items.value.get(removed.value.line.item)?.name ?? '' })}
           <button class="lnk" onClick=${undoRemoval}><${Icon} name="undo-2" />${t('undo')}</button></p>`}</section>
@@ -92,19 +94,20 @@ export function Done() {
     if (stays) return undefined;
     const timer = setInterval(() => setLeft((before) => before - 1), 1_000);
     const again = () => setLeft(CLEAR_SECONDS);
-    document.addEventListener('pointerdown', again);
-    return () => { clearInterval(timer); document.removeEventListener('pointerdown', again); };
+    const kinds = ['pointerdown', 'keydown'];
+    for (const kind of kinds) document.addEventListener(kind, again);
+    return () => { clearInterval(timer); for (const kind of kinds) document.removeEventListener(kind, again); };
   }, [stays]);
   useEffect(() => { if (left <= 0) startOver(); }, [left]);
   if (!order) return null;
   const [kind, icon, word] = standing(order);
   const minutes = Math.max(1, Math.ceil((Date.parse(order.ready_estimate_at) - Date.now()) / 60_000));
-  return html`<main class="k-done"><header class="k-top"><${Logo} /></header>
-    <div class="k-thanks"><h1>${t('thanks')}</h1><p>${t(stays ? 'thanks.phone' : 'thanks.lead')}</p></div>
-    <section class="k-ticket" role="status"><div><div class="face"><p class="lab">${t('number')}</p><div class="no" data-digits=${String(order.number).length} id="number">${order.number}</div>
+  return html`<main class="k-done"><div class="decos"><span class="deco"><${Mark} /></span><span class="deco"><${Mark} /></span></div><header class="k-top"><${Logo} /></header>
+    <div class="k-thanks"><h1 tabindex="-1" aria-describedby="told">${t('thanks')}</h1><p>${t(stays ? 'thanks.phone' : 'thanks.lead')}</p></div>
+    <section class="k-ticket" role="status"><div><div class="face" id="told"><p class="lab">${t('number')}</p><div class="no" data-digits=${String(order.number).length} id="number">${order.number}</div>
       <span class="eta ${kind}" data-state=${order.state}><${Icon} name=${icon} />${word ? t(word) : order.pickup_at ? t('ready-at', { time: clock(order.pickup_at, session.value?.site.time_zone ?? 'UTC') }) : t('ready-in', { n: minutes })}</span></div><div class="perf"></div>
       <div class="dn"><ul>${order.lines.slice(0, 6).map((line, n) => html`<li key=${n}><b>${line.quantity}×</b>${line.name}</li>`)}
         <li class="t"><span>${order.service ? t(order.service) : ''}</span><span class="num">${price(order.total)}</span></li></ul>
         <div class="k-qr"><${Qr} text="sunakku:order:${order.id}" label=${t('code')} />${t('code')}</div></div></div></section>
-    <div class="k-finish"><button class="k-btn soft" onClick=${startOver}>${t(stays ? 'again' : 'finish')}</button>${!stays && html`<p>${t('clears', { n: Math.max(left, 0) })}</p>`}</div></main>`;
+    <div class="k-finish"><button class="k-btn" onClick=${startOver}>${t(stays ? 'again' : 'finish')}</button>${!stays && html`<p>${t('clears', { n: Math.max(left, 0) })}</p>`}</div></main>`;
 }

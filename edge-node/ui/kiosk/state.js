@@ -52,6 +52,9 @@ function byFrequency(all) {
   const often = Map.groupBy(all, (name) => name);
   return [...often.keys()].sort((a, b) => (often.get(b)?.length ?? 0) - (often.get(a)?.length ?? 0));
 }
+/** Whether anything is as a guest wanted it: an order, filters, language, settings. */
+export const isPersonal = computed(() => Boolean(lines.value.length || avoid.value.length || diet.value.length || service.value)
+  || JSON.stringify(settings.value) !== JSON.stringify(NO_SETTINGS));
 /** Every allergen that the menu names. */
 export const allergens = computed(() => byFrequency((menu.value?.items ?? [])
   .flatMap((item) => [...item.allergens, ...item.modifiers.flatMap((group) => group.options.flatMap((option) => option.allergens))])));

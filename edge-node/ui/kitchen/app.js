@@ -1,6 +1,7 @@
 // The kitchen display: tickets, the oldest first, done by touch, keys or bump bar.
 import { call } from '../shared/api.js';
 import { clock } from '../shared/format.js';
+import { contrast } from '../shared/contrast.js';
 import { fit } from '../shared/fit.js';
 import { answer, calls, hearCalls } from '../shared/calls.js';
 import { busy, follow } from '../shared/live.js';
@@ -225,9 +226,11 @@ effect(() => {
 effect(() => { if (session.value && visible.value) see(slots.value); });
 effect(() => { document.title = `${t('title')} (${mine.value.length}) · Sunakku`; language.value; });
 document.addEventListener('keydown', key);
+unlock();
 for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, unlock, { passive: true });
 setInterval(tick, 250);
 busy.value = () => queue.value.length > 0;
+contrast();
 fit(1920, 1080, { flexWidth: true, flexHeight: true });
 render(html`<${Page} />`, document.body);
 begin({ screen: 'kitchen', roles: ['kitchen', 'manager'] });

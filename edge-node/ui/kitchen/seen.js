@@ -3,6 +3,7 @@
 import { call, Lost } from '../shared/api.js';
 import { signedOut } from '../shared/sign-in.js';
 import { signal } from '../shared/ui.js';
+import { bound } from './state.js';
 
 /** @typedef {import('./state.js').Ticket} Ticket */
 
@@ -26,6 +27,7 @@ export function see(shown) {
   for (const { id, state, acknowledged_at: seen } of shown) {
     if (seen || known.has(id) || (state !== 'waiting' && state !== 'cooking')) continue;
     known.add(id);
+    bound(known);
     line.push(id);
   }
   while (telling < AT_ONCE && line.length) tell(line.shift() ?? '');

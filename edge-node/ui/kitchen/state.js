@@ -20,6 +20,8 @@ import { computed, signal } from '../shared/ui.js';
 export const SLOTS = 10;
 /** How long the place of a bumped ticket stays empty, milliseconds. */
 const HOLD_MS = 1_000;
+/** Tickets of which something is noted at most. */
+const NOTES = 300;
 /** Of these at most cooks can recall one on this screen. */
 const RECALLABLE = 20;
 
@@ -98,6 +100,14 @@ export function skuName(sku) {
   return named?.name ?? sku.replaceAll('-', ' ');
 }
 
+/** A screen runs for weeks: of what it notes of tickets the oldest is dropped. @param {Map<string, any> | Set<string>} notes */
+export function bound(notes) {
+  for (const oldest of notes.keys()) {
+    if (notes.size <= NOTES) break;
+    notes.delete(oldest);
+  }
+}
+
 /** Frames of each ticket so far: an answer that was overtaken by one is older than what is shown. @type {Map<string, number>} */
 const heard = new Map();
 /** @param {string} id */
@@ -111,7 +121,11 @@ export const framesOf = (id) => heard.get(id) ?? 0;
  */
 export function hearTicket(data, at) {
   const before = tickets.value.get(data.id)?.state;
-  heard.set(data.id, framesOf(data.id) + 1);
+  const frames = framesOf(data.id) + 1;
+  // The one that was told of last comes last.
+  heard.delete(data.id);
+  heard.set(data.id, frames);
+  bound(heard);
   const times = data.state === before ? {} : data.state === 'done' ? { done_at: at } : data.state === 'cooking' ? { cooking_at: at } : {};
   return take({ ...data, ...times });
 }

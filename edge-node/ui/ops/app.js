@@ -1,17 +1,21 @@
 // Operations of the site, served by its own node: it works while the hub is away.
 import { clock, day, moment } from '../shared/format.js';
 import { answer, calls, hearCalls } from '../shared/calls.js';
+import { contrast } from '../shared/contrast.js';
 import { follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut, signOut } from '../shared/sign-in.js';
+import { keptTongue } from '../shared/store.js';
 import { effect, html, Icon, Logo, render, signal, trapFocus, useEffect, useRef } from '../shared/ui.js';
-import { language, learn, t } from '../shared/words.js';
+import { language, learn, speak, t } from '../shared/words.js';
 import { Devices, Orders } from './lists.js';
 import { Operations } from './operations.js';
-import { acts, ask, change, devices, hear, loadSite, now, queue, refresh, site, theme, toast } from './state.js';
+import { acts, ask, change, devices, forgetNames, hear, loadSite, now, queue, refresh, site, theme, toast } from './state.js';
 import { StockCard } from './stock.js';
 import { words } from './words.js';
 
 learn(words);
+const tongue = keptTongue('ops.language');
+speak(tongue.value);
 
 /** What the live connection does not tell is asked for this often, milliseconds. */
 const REFRESH_MS = 2_000;
@@ -32,6 +36,13 @@ function readPlace() {
   if (session.value) refresh(view.value);
 }
 
+function switchLanguage() {
+  tongue.value = tongue.value === 'ja' ? 'en' : 'ja';
+  speak(tongue.value);
+  forgetNames();
+  refresh(view.value);
+}
+
 function Aside() {
   /** @type {[string, string, string][]} */
   const pages = [['/', 'tablet', 'kiosk'], ['/kitchen', 'chef-hat', 'kitchen'], ['/pickup', 'tv', 'pickup']];
@@ -45,6 +56,7 @@ function Aside() {
       return html`<div key=${name}><${Icon} name=${on ? 'circle-check' : 'minus'} />${t(name)}<span>${on}</span></div>`;
     })}</div>
     <div class="me"><span class="av"><${Icon} name="user" /></span><span>${session.value?.name}<small>${session.value?.role}</small></span><span class="end">
+      <button aria-label=${t('language')} title=${t('language')} lang=${language.value === 'ja' ? 'en' : 'ja'} onClick=${switchLanguage}><${Icon} name="languages" /></button>
       <button aria-label=${t(dark ? 'light' : 'dark')} onClick=${() => { theme.value = dark ? 'light' : 'dark'; }}><${Icon} name=${dark ? 'sun' : 'moon'} /></button>
       <button aria-label=${t('sign-out')} onClick=${signOut}><${Icon} name="log-out" /></button></span></div></div></aside>`;
 }
@@ -135,6 +147,7 @@ function Page() {
 }
 
 effect(() => { document.documentElement.dataset.theme = theme.value; });
+contrast();
 effect(() => {
   if (!toast.value) return undefined;
   const timer = setTimeout(() => { toast.value = ''; }, TOAST_MS);

@@ -1,7 +1,7 @@
 // What the operations page knows. The live connection tells of sync and stock; the rest is asked for.
 import { act, all, call } from '../shared/api.js';
 import { session } from '../shared/sign-in.js';
-import { kept } from '../shared/store.js';
+import { keptTheme } from '../shared/store.js';
 import { computed, signal } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 
@@ -32,7 +32,7 @@ export const toast = signal('');
 /** A question before something is done; `choices` are what can be chosen beside the reason. */
 export const ask = signal(/** @type {null | {title: string, say: string, go: string, needed: boolean, danger: boolean, choices?: {label: string, of: [string, string][]},
   then: (reason: string, choice: string) => void}} */ (null));
-export const theme = kept('ops.theme', 'light');
+export const theme = keptTheme('ops.theme');
 
 /** @param {import('../shared/live.js').Frame} frame */
 export function hear({ type, data }) {
@@ -75,6 +75,12 @@ const loadToday = into('/v1/today', today);
 const loadDead = into('/v1/queue/dead?limit=50', dead, (body) => body.items);
 
 let askedToday = -TODAY_EVERY_MS;
+
+/** Names come in the page's language: what has some is asked for anew. */
+export function forgetNames() {
+  menu.value = null;
+  askedToday = -TODAY_EVERY_MS;
+}
 
 /** Asks again for everything that the live connection does not tell. @param {string} view */
 export function refresh(view) {

@@ -1,7 +1,9 @@
 // What managers read.
+import { ja } from './words-ja.js';
+
 export const words = {
   en: {
-    title: 'Operations', operations: 'Operations', stock: 'Stock', orders: 'Orders', devices: 'Devices', screens: 'Screens', kiosk: 'Kiosk', kitchen: 'Kitchen', pickup: 'Pickup board', dark: 'Dark theme', light: 'Light theme', 'sign-out': 'Sign out', node: 'This node', role: 'Role',
+    title: 'Operations', operations: 'Operations', stock: 'Stock', orders: 'Orders', devices: 'Devices', screens: 'Screens', kiosk: 'Kiosk', kitchen: 'Kitchen', pickup: 'Pickup board', dark: 'Dark theme', light: 'Light theme', 'sign-out': 'Sign out', node: 'This node', role: 'Role', language: '日本語',
     live: 'Live', 'read-only': 'Read only', stale: 'This page has had no news since {time}. The site itself may be fine.', pause: 'Pause kitchen queue', resume: 'Resume kitchen queue', paused: 'The kitchen queue is paused since {time}. Orders are taken and wait.',
     'hub-away': 'The hub is out of reach.', 'hub-away.rest': 'Kiosks, kitchen and pickup work as normal. {n} events are safe on this node and will be sent when it is back.',
     'stat.queue': 'Kitchen queue', 'stat.queue.sub': 'oldest {age}', 'stat.open': 'Open orders', 'stat.open.sub': '{later} for later, {n} jobs a minute', 'stat.lag': 'Waiting for hub', 'stat.lag.unit': 'events', 'stat.lag.sub': 'oldest {age}', 'stat.retry': 'Retries', 'stat.retry.unit': 'waiting', 'stat.retry.sub': '{n} failed tries in the last minute', 'stat.dead': 'Dead letters', 'stat.dead.some': 'need a person', 'stat.dead.none': 'everything got through', 'stat.today': 'Orders today', 'stat.today.sub': '{sales}, {n} called off', 'stat.today.none': 'nothing sold yet',
@@ -18,4 +20,5 @@ export const words = {
     paired: 'Paired devices', 'paired.sub': 'let in until revoked', 'paired.none': 'No device is paired.', 'paired.by': 'Paired by', 'paired.seen': 'Last seen', 'paired.now': 'Connected', pair: 'Pair a device', 'pair.lead': 'A screen that nobody has signed in shows a code.', 'pair.code': 'Code on the screen', 'pair.go': 'Pair', 'pair.done': '{name} is paired.', revoke: 'Revoke', revoked: '{name} is revoked.', 'revoke.title': 'Revoke {name}?', 'revoke.say': 'It is cut off at once and shows a new code.',
     'devices.sub': 'connected now', wall: 'Guests’ phones', 'wall.lead': 'Print it for the walls and tables. Whoever opens it orders by phone, and sees the own order alone.', page: 'Page', name: 'Name', 'connected-since': 'Connected since', 'devices.none': 'No screen is connected.', 'devices.add': 'Sign in a screen', 'devices.code': 'Make code', 'devices.shown': 'Works once, for {n} minutes. Open the address on the screen, or type the code there.', kind: 'Screen', close: 'Close', failed: 'That did not work, and nothing was changed.', lost: 'No answer. Try again.', 'pause.title': 'Pause the kitchen queue?', 'pause.say': 'Orders are still taken. Their tickets wait until you resume.', go: 'Pause', 'reason.optional': 'Reason (optional)',
   },
+  ja,
 };

@@ -1,10 +1,11 @@
 // The pickup board: numbers, large enough to be read from ten metres. No names, no dishes.
 import { call } from '../shared/api.js';
 import { clock } from '../shared/format.js';
+import { contrast } from '../shared/contrast.js';
 import { fit } from '../shared/fit.js';
 import { follow } from '../shared/live.js';
 import { begin, session, SignIn, signedOut } from '../shared/sign-in.js';
-import { chime, say } from '../shared/sound.js';
+import { chime, say, unlock } from '../shared/sound.js';
 import { effect, html, Icon, Logo, render, signal } from '../shared/ui.js';
 import { learn, t } from '../shared/words.js';
 
@@ -35,8 +36,8 @@ const ready = signal(/** @type {Shown[]} */ ([]));
 const waiting = signal(/** @type {number[]} */ ([]));
 const big = signal(/** @type {{number: number, at: number} | null} */ (null));
 const now = signal(Date.now());
-/** @type {Set<number> | null} Ready numbers that were seen before; null until the first answer. */
-let seen = null;
+/** Ready numbers that were seen before; null until the first answer: "none" would be a guess before it. */
+const seen = signal(/** @type {Set<number> | null} */ (null));
 /** @type {ReturnType<typeof follow> | null} */
 let link = null;
 
@@ -46,11 +47,12 @@ async function load() {
   const numbers = new Set(body.ready.map((/** @type {Shown} */ shown) => shown.number));
   preparing.value = body.preparing;
   ready.value = body.ready;
-  if (seen) waiting.value = [...waiting.value, ...[...numbers].filter((number) => !seen?.has(number)).reverse()];
+  const before = seen.value;
+  if (before) waiting.value = [...waiting.value, ...[...numbers].filter((number) => !before.has(number)).reverse()];
   else if (body.ready[0]) big.value = { number: body.ready[0].number, at: Date.parse(body.ready[0].since) };
   waiting.value = waiting.value.filter((number) => numbers.has(number));
   // A number that was called back to the kitchen and is ready again is called again.
-  seen = numbers;
+  seen.value = numbers;
   turn();
 }
 
@@ -63,7 +65,7 @@ function turn() {
     waiting.value = waiting.value.slice(1);
     big.value = { number: next, at: Date.now() };
     chime([784, 988, 1175]);
-    if (SPEAKS) say(`${t('said', { n: next }, 'en')}. ${t('said', { n: next }, 'ja')}`, 'en');
+    if (SPEAKS) say(...['en', 'ja'].map((tag) => /** @type {[string, string]} */ ([t('said', { n: next }, tag), tag])));
   } else if (!there && big.value) {
     big.value = null;
   }
@@ -108,7 +110,7 @@ function Board() {
     <section class="pk-r" aria-labelledby="ready"><h2 id="ready"><${Icon} name="circle-check" />${both('ready')}</h2>
       ${big.value && html`<div class="pk-now" data-digits=${String(big.value.number).length} key=${big.value.number}><span class="no" id="now">${big.value.number}</span>
         <div class="tx"><b>${t(fresh ? 'called' : 'ready-now', {}, 'en')}</b><span lang="ja">${t(fresh ? 'called' : 'ready-now', {}, 'ja')}</span></div></div>`}
-      ${!big.value && !others.length && link?.known.value && html`<p class="pk-none">${t('none', {}, 'en')}<br /><span lang="ja">${t('none', {}, 'ja')}</span></p>`}
+      ${!big.value && !others.length && seen.value && html`<p class="pk-none">${t('none', {}, 'en')}<br /><span lang="ja">${t('none', {}, 'ja')}</span></p>`}
       <div class="pk-ready" data-columns=${columns}>${others.map((number) => html`<div key=${number} class="n">${number}</div>`)}
         ${moreReady > 0 && html`<div class="more">${t('more', { n: moreReady })}</div>`}</div></section>
     <footer class="pk-f"><${Logo} /><span>${session.value?.site.name}</span><div class="end"><b>${clock(now.value, zone)}</b></div></footer>
@@ -127,8 +129,11 @@ effect(() => {
   link?.wake();
   link ??= follow({ topics: 'orders', onFrame: soon, onSignedOut: signedOut });
 });
+unlock();
+for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, unlock, { passive: true });
 setInterval(() => { now.value = Date.now(); turn(); }, 500);
 setInterval(() => { if (session.value) soon(); }, RELOAD_MS);
+contrast();
 fit(1920, 1080);
 render(html`<${Page} />`, document.body);
 begin({ screen: 'pickup', roles: ['board', 'kiosk', 'kitchen', 'manager'] });

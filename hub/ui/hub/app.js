@@ -1,7 +1,8 @@
 // The dashboard: what central admins look at. One page; each view has an address, which also holds its filters.
+import { contrast } from '../shared/contrast.js';
 import { uploads } from '../shared/pictures.js';
 import { begin, session, signOut } from '../shared/sign-in.js';
-import { kept } from '../shared/store.js';
+import { keptTongue } from '../shared/store.js';
 import { effect, html, Icon, Logo, render, useEffect } from '../shared/ui.js';
 import { language, learn, speak, t } from '../shared/words.js';
 import { Analytics } from './analytics.js';
@@ -31,7 +32,7 @@ const BAR = ['live', 'orders', 'analytics', 'sites'];
 /** @type {Record<string, () => any>} */
 const PAGES = { live: Live, orders: Orders, menu: Menu, analytics: Analytics, sites: Sites, people: People, audit: Audit, proof: Proof };
 
-const tongue = kept('hub.language', navigator.language.startsWith('ja') ? 'ja' : 'en', (tag) => tag === 'en' || tag === 'ja');
+const tongue = keptTongue('hub.language');
 
 /** Sites that a person has to look at. */
 const troubled = () => sites.value.filter((site) => ['bad', 'warn'].includes(siteState(site).kind)).length;
@@ -133,6 +134,7 @@ function step(by) {
 }
 
 effect(() => { document.documentElement.dataset.theme = theme.value; });
+contrast();
 effect(() => speak(tongue.value));
 effect(() => { if (session.value === null) dialog.value = null; });
 effect(() => {

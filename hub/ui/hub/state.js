@@ -1,7 +1,7 @@
 // What all views of the dashboard share: where it is, the sites, the theme, changes and what came of them.
 import { act, all, call, Lost } from '../shared/api.js';
 import { signedOut } from '../shared/sign-in.js';
-import { kept } from '../shared/store.js';
+import { keptTheme } from '../shared/store.js';
 import { signal, useEffect, useState } from '../shared/ui.js';
 import { t } from '../shared/words.js';
 
@@ -54,7 +54,7 @@ export function followAddress() {
   });
 }
 
-export const theme = kept('hub.theme', matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light', (value) => value === 'light' || value === 'dark');
+export const theme = keptTheme('hub.theme');
 export const toast = signal(/** @type {{text: string, bad: boolean} | null} */ (null));
 export const now = signal(Date.now());
 /** A dialog over the view. @type {{value: null | (() => any)}} */
