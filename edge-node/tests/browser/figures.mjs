@@ -1,14 +1,21 @@
 // Figures of the pages on a real site: bytes, first paint that can be used, frame rate under load, memory over a day.
-// `npm run figures`; it takes about four minutes and prints one table.
+// `npm run figures`; it takes some ten minutes and prints tables. `npm run figures soak` (or `paint`, `frames`) measures that alone.
 import { setTimeout as pause } from 'node:timers/promises';
-import { Demo, until } from './harness.mjs';
+import { Demo } from './harness.mjs';
 
 /** Stock updates a second, and for how many seconds. */
 const [UPDATES, SECONDS] = [200, 10];
 /** Items whose stock is counted, one unit each. */
 const TEN = ['croissant', 'bento', 'pizza', 'gyoza', 'salad', 'pudding', 'dango', 'cake', 'soft-serve', 'orange-juice'];
-/** A shift, and how many times faster than it is played. */
-const [SHIFT_HOURS, FASTER] = [8, 240];
+/**
+ * A busy shift, and what happens in each hour of it. What happens is played as fast as the site takes it; what a page does by
+ * its clock alone (ticks, beats) goes on in real time.
+ */
+const SHIFT_HOURS = 8;
+/** By this hour caches, compiled code and what a page notes of the last tickets are full. */
+const SETTLED = 4;
+const HOUR = { orders: 75, guests: 8, recalls: 4, counts: 12 };
+const ONLY = process.argv[2];
 const PAGES = [
   ['kiosk', '/', 'kiosk', { width: 1080, height: 1920 }, '.k-attract .k-btn'],
   ['kitchen', '/kitchen', 'kitchen', { width: 1920, height: 1080 }, '.kds-none, .tk'],
@@ -57,8 +64,26 @@ async function firstVisit([name, path, role, size, ready]) {
   await page.context().close();
 }
 
+/** Places orders of ten lines, so that the stock of ten units moves at once, at the rate of `UPDATES`; answers how many updates a second that came to. */
+async function sell() {
+  const [began, count, placed] = [performance.now(), UPDATES * SECONDS / TEN.length, []];
+  const flying = [];
+  for (let n = 0; n < count; n += 1) {
+    await pause(Math.max(0, began + n * 1_000 * TEN.length / UPDATES - performance.now()));
+    flying.push(demo.order(...TEN.map((item) => ({ item }))).then((order) => placed.push(order)));
+  }
+  await Promise.all(flying);
+  const rate = placed.length * TEN.length / (performance.now() - began) * 1_000;
+  for (const { id } of placed) await demo.api('POST', `/v1/orders/${id}/cancel`, { reason: 'measured' });
+  return round(rate);
+}
+
 /** Frames a second, and the longest time between two, while stock changes. */
 async function frameRate() {
+  // The queue holds still, so that it is the stock alone.
+  await demo.api('POST', '/v1/queue/pause', {});
+  for (const sku of TEN) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
+  console.log(`${await sell()} stock updates a second of ${UPDATES} wanted, without a page`);
   const pages = [];
   for (const [name, path, role, size] of PAGES.filter(([name]) => name !== 'pickup')) {
     const page = await demo.page(path, role, size);
@@ -66,31 +91,23 @@ async function frameRate() {
     if (name === 'ops') await page.waitForSelector('#stock tbody tr');
     pages.push([name, page]);
   }
-  // An order of ten lines moves the stock of ten units at once. The queue holds still, so that it is the stock alone.
-  await demo.api('POST', '/v1/queue/pause', {});
-  for (const sku of TEN) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
   const idle = await measureFrames(pages, async () => pause(5_000));
-  const placed = [];
-  const loaded = await measureFrames(pages, async () => {
-    const [began, count] = [performance.now(), UPDATES * SECONDS / TEN.length];
-    const flying = [];
-    for (let n = 0; n < count; n += 1) {
-      await pause(Math.max(0, began + n * 1_000 * TEN.length / UPDATES - performance.now()));
-      flying.push(demo.order(...TEN.map((item) => ({ item }))).then((order) => placed.push(order)));
-    }
-    await Promise.all(flying);
-    console.log(`${round(placed.length * TEN.length / (performance.now() - began) * 1_000)} stock updates a second`);
-  });
-  for (const { id } of placed) await demo.api('POST', `/v1/orders/${id}/cancel`, { reason: 'measured' });
+  let rate = 0;
+  const loaded = await measureFrames(pages, async () => { rate = await sell(); });
+  console.log(`${rate} with three pages`);
   await demo.api('POST', '/v1/queue/resume', {});
   for (const [name] of pages) {
-    Object.assign(rows[name], { 'fps idle': idle[name].fps, 'fps loaded': loaded[name].fps, 'longest frame ms': loaded[name].longest });
+    Object.assign(rows[name], { 'fps idle': idle[name].fps, 'fps loaded': loaded[name].fps, 'longest frame ms': loaded[name].longest, 'page busy %': loaded[name].busy });
   }
   await demo.closePages();
 }
 
 async function measureFrames(pages, work) {
-  for (const [, page] of pages) {
+  const before = {};
+  for (const [name, page] of pages) {
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable');
+    before[name] = { session, ...await tasks(session) };
     await page.evaluate(() => {
       const seen = { frames: 0, longest: 0, began: performance.now(), last: performance.now(), on: true };
       globalThis.frames = seen;
@@ -111,8 +128,19 @@ async function measureFrames(pages, work) {
       globalThis.frames.on = false;
       return { fps: Math.round(frames / (performance.now() - began) * 1_000), longest: Math.round(longest) };
     });
+    const { session, busy, at } = before[name];
+    const after = await tasks(session);
+    found[name].busy = round((after.busy - busy) / (after.at - at) * 100);
+    await session.detach();
   }
   return found;
+}
+
+/** How long a page's main thread has worked, and when that was so, seconds. */
+async function tasks(session) {
+  const { metrics } = await session.send('Performance.getMetrics');
+  const of = (wanted) => metrics.find(({ name }) => name === wanted).value;
+  return { busy: of('TaskDuration'), at: of('Timestamp') };
 }
 
 /** Bytes that a page holds after everything that can go is gone. */
@@ -121,50 +149,108 @@ async function held(page) {
   await session.send('HeapProfiler.collectGarbage');
   await session.send('HeapProfiler.collectGarbage');
   const { usedSize } = await session.send('Runtime.getHeapUsage');
-  const { nodes } = await session.send('Memory.getDOMCounters');
+  const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters');
   await session.detach();
-  return { bytes: usedSize, nodes };
+  return { bytes: usedSize, nodes, listeners: jsEventListeners };
 }
 
-/** A shift played fast: the orders, tickets and stock changes of hours come in minutes. */
-async function soak() {
-  const orders = 600;
-  const pages = [];
-  for (const [name, path, role, size, ready] of PAGES) {
-    const page = await demo.page(path, role, size);
-    await page.waitForSelector(ready);
-    if (name === 'kiosk') await page.click('.k-attract .k-btn');
-    pages.push([name, page]);
+/** Waits for a part of a page. A handle of Playwright's would hold the part for as long as the page lives. */
+const there = (page, selector) => page.locator(selector).first().waitFor();
+
+/** A guest at the kiosk: language, a sheet, an order and its last view, or one who leaves it. */
+async function guest(kiosk, n) {
+  await kiosk.click('.k-attract .k-btn');
+  if (n % 2) {
+    await kiosk.click('.k-lang [lang=ja]');
+    await there(kiosk, 'html[lang=ja]');
   }
-  const seconds = SHIFT_HOURS * 3_600 / FASTER;
-  for (const sku of ['croissant', 'rice']) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
-  const play = async (count, within) => {
-    const began = performance.now();
-    for (let n = 0; n < count; n += 1) {
-      await pause(Math.max(0, began + n * within * 1_000 / count - performance.now()));
-      const order = await demo.order({ item: ['croissant', 'curry-rice', 'spaghetti', 'green-tea'][n % 4] });
-      if (n % 10 === 0) await demo.api('PUT', '/v1/stock/croissant', { on_hand: 60 });
-      await until('its ticket', async () => (await demo.tickets(order.number)).length > 0);
-      for (const { id } of await demo.tickets(order.number)) await demo.api('POST', `/v1/tickets/${id}/bump`);
-      await demo.api('POST', `/v1/orders/${order.id}/collect`);
+  await kiosk.click('[data-item=burger] .whole');
+  await there(kiosk, '.k-item');
+  await kiosk.keyboard.press('Escape');
+  await kiosk.click('[data-item=croissant] .k-add');
+  await kiosk.click('.k-cart .k-btn');
+  await kiosk.click('.k-dine .k-opt >> nth=0');
+  if (n % 4 === 3) {
+    await kiosk.click('.k-a11y button >> nth=0');
+  } else {
+    await kiosk.click('#place');
+    await there(kiosk, '#number');
+    await kiosk.click('.k-finish .k-btn');
+  }
+  await there(kiosk, '.k-attract');
+}
+
+/** Makes and hands over what is open. */
+async function serve() {
+  await demo.makeAll();
+  for (const { id, state } of (await demo.api('GET', '/v1/orders?state=open&limit=200')).items) {
+    if (state === 'ready') await demo.api('POST', `/v1/orders/${id}/collect`);
+  }
+}
+
+/** An hour of the shift at all four screens. */
+async function hour({ kiosk, kitchen, ops }) {
+  await demo.api('PUT', '/v1/stock/croissant', { on_hand: 9_000 });
+  await demo.api('PUT', '/v1/stock/rice', { on_hand: 9_000 });
+  const every = (count) => Math.max(1, Math.floor(HOUR.orders / count));
+  for (let n = 0; n < HOUR.orders; n += 1) {
+    const order = await demo.order({ item: ['croissant', 'curry-rice', 'spaghetti', 'green-tea'][n % 4] });
+    if (n % every(HOUR.counts) === 0) await demo.api('PUT', '/v1/stock/salad', { on_hand: 20 + n % 40 });
+    if (n % every(HOUR.guests) === 0) await guest(kiosk, n / every(HOUR.guests));
+    if (n % every(HOUR.recalls) === 0) {
+      await there(kitchen, `.tk[data-number="${order.number}"]`);
+      await kitchen.click(`.tk[data-number="${order.number}"] .go`);
+      await kitchen.keyboard.press('r');
+      await kitchen.keyboard.press('F8');
+      await there(kitchen, '.kds-dialog');
+      await kitchen.keyboard.press('Escape');
+      for (const view of ['stock', 'orders', 'operations']) await ops.click(`a[href="#${view}"]`);
     }
-  };
-  // Caches and compiled code fill up first.
-  await play(60, 10);
-  const before = new Map();
-  for (const [name, page] of pages) before.set(name, await held(page));
-  await play(orders, seconds);
-  for (const [name, page] of pages) {
-    const [from, to] = [before.get(name), await held(page)];
-    Object.assign(rows[name], { 'MB before': round(from.bytes / 1e6, 2), 'MB after': round(to.bytes / 1e6, 2), 'nodes before': from.nodes, 'nodes after': to.nodes });
+    if (n % 5 === 4) await serve();
   }
-  console.log(`${orders} orders in ${round(seconds)} s, as many as in ${SHIFT_HOURS} hours at one in ${round(SHIFT_HOURS * 3_600 / orders)} s`);
+  await serve();
+}
+
+/** A shift: what every page holds after each of its hours. What grows by the hour is a leak. */
+async function soak() {
+  const pages = {};
+  for (const [name, path, role, size, ready] of PAGES) {
+    pages[name] = await demo.page(path, role, size);
+    await there(pages[name], ready);
+  }
+  const began = performance.now();
+  const seen = [];
+  for (let n = 0; n <= SHIFT_HOURS; n += 1) {
+    await hour(pages);
+    await pause(2_000);
+    const row = { hour: n };
+    for (const [name, page] of Object.entries(pages)) {
+      const { bytes, nodes, listeners } = await held(page);
+      Object.assign(row, { [`${name} MB`]: round(bytes / 1e6, 2), [`${name} nodes`]: nodes, [`${name} listeners`]: listeners });
+    }
+    seen.push(row);
+    console.log(JSON.stringify(row));
+  }
+  console.table(seen);
+  for (const name of Object.keys(pages)) {
+    const settled = seen.slice(SETTLED).map((row) => row[`${name} MB`] * 1_000);
+    Object.assign(rows[name], { 'MB after hour 0': seen[0][`${name} MB`], [`after hour ${SHIFT_HOURS}`]: seen.at(-1)[`${name} MB`], [`kB an hour from ${SETTLED} on`]: slope(settled) });
+  }
+  const minutes = (performance.now() - began) / 60_000;
+  console.log(`${SHIFT_HOURS + 1} hours of ${HOUR.orders} orders, ${HOUR.guests} of them by guests at the kiosk, in ${round(minutes, 1)} minutes: ${round((SHIFT_HOURS + 1) * 60 / minutes)} times as fast`);
+}
+
+/** By how much values grow from one to the next, by least squares. */
+function slope(values) {
+  const [middle, mean] = [(values.length - 1) / 2, values.reduce((sum, value) => sum + value, 0) / values.length];
+  const over = values.reduce((sum, value, n) => sum + (n - middle) * (value - mean), 0);
+  return round(over / values.reduce((sum, _, n) => sum + (n - middle) ** 2, 0), 1);
 }
 
 try {
-  for (const page of PAGES) await firstVisit(page);
-  await frameRate();
-  await soak();
+  if (!ONLY || ONLY === 'paint') for (const page of PAGES) await firstVisit(page);
+  if (!ONLY || ONLY === 'frames') await frameRate();
+  if (!ONLY || ONLY === 'soak') await soak();
   console.table(rows);
 } finally {
   await demo.stop();
