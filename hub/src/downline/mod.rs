@@ -7,6 +7,7 @@
 mod bucket;
 pub(crate) mod dispatch;
 mod rollout;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::broker::Account;
 use crate::health::Health;
-use crate::menus::wanted;
 use crate::pictures::send::Pictures;
 use crate::sites::renewal::Renewals;
 use dispatch::Dispatch;
@@ -105,7 +105,7 @@ async fn listen(pool: &PgPool, wakers: &Wakers) -> Result<()> {
 
 async fn listen_once(pool: &PgPool, wakers: &Wakers) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([CHANNEL, wanted::CHANNEL]).await?;
+    listener.listen(CHANNEL).await?;
     // What was told before is seen by the first round after this.
     wakers.rollout.notify_one();
     wakers.dispatch.notify_one();
@@ -120,7 +120,7 @@ async fn listen_once(pool: &PgPool, wakers: &Wakers) -> Result<(), sqlx::Error> 
     }
 }
 
-async fn keep_up(mut rollout: Rollout, woken: &Notify) -> Result<()> {
+async fn keep_up(rollout: Rollout, woken: &Notify) -> Result<()> {
     loop {
         let pause = match rollout.round().await {
             // A version that takes effect earlier is put in force in time.

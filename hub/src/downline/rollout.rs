@@ -1,39 +1,71 @@
 //! Keeps what every site is to read as the database wants it.
+//!
+//! A round asks what both buckets hold, then reads what all sites are to have in one snapshot of
+//! the database, and writes what differs: a few questions, however many sites there are. It goes on
+//! from nothing that the round before knew.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use async_nats::Client;
-use chrono::{DateTime, Utc};
+use async_nats::jetstream::context::PublishErrorKind;
+use chrono::Utc;
 use futures::StreamExt as _;
-use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
-use sunakku_common::down::{MenuDown, MenuVersion, NextMenu};
+use futures::stream::FuturesUnordered;
+use sqlx::PgPool;
+use sunakku_common::down::{MenuDown, NextMenu};
 use sunakku_common::ids::SiteId;
-use sunakku_common::menu::canonical;
-use sunakku_common::site::{OpeningHours, Settings};
-use sunakku_common::staff::{MAX_STAFF, PinVerifier, StaffMember};
 use sunakku_common::subjects::Bucket;
 use tokio::time::timeout;
 
-use super::bucket::{self, Open};
+use super::bucket::{self, Held, Open, Put};
+use super::settings::{self, Settled};
 use crate::config;
-use crate::identity::keys::published;
-use crate::menus::wanted::{self, Snapshot, wanted};
-use crate::sessions;
+use crate::menus::wanted::All;
 
-/// Sites that are worked on at a time.
-const AT_ONCE: usize = 4;
+/// Keys that are written without waiting for each other. Each waits for the server's disk, and
+/// may be as long as a message.
+const IN_FLIGHT: usize = 64;
 /// How long one round may take.
 const ROUND_LIMIT: Duration = Duration::from_secs(120);
 /// After the moment at which a version takes effect, so that it has.
 const MARGIN: Duration = Duration::from_millis(50);
+/// Until the round of another replica, which came between, is over.
+const CONTESTED_PAUSE: Duration = Duration::from_millis(500);
+/// Sites of a round whose failures are told one by one.
+const MAX_TOLD: usize = 10;
 
 /// The task.
 pub(super) struct Rollout {
     client: Client,
     pool: PgPool,
     identity: config::Identity,
+}
+
+/// What the database wants.
+struct Wanted {
+    /// All sites, archived ones too.
+    sites: Vec<String>,
+    /// Of all that are not archived.
+    settings: HashMap<String, Result<Settled>>,
+    menus: All,
+}
+
+/// What a site's key is to hold.
+enum Ought {
+    Value(String),
+    Nothing,
+    /// Another replica is about to say it.
+    Unsettled,
+}
+
+/// What became of a round's keys.
+#[derive(Default)]
+struct Outcome {
+    written: usize,
+    contested: usize,
+    failed: usize,
 }
 
 impl Rollout {
@@ -45,207 +77,155 @@ impl Rollout {
         }
     }
 
-    /// Compares and mends. Answers how long it is until the next version takes effect anywhere.
-    pub(super) async fn round(&mut self) -> Result<Option<Duration>> {
+    /// Compares and mends. Answers how long it is until there is something to do again: the next
+    /// version takes effect anywhere, or another replica came between.
+    ///
+    /// # Errors
+    /// When a server fails. One site that cannot be kept up is told, and holds up nobody else.
+    pub(super) async fn round(&self) -> Result<Option<Duration>> {
         timeout(ROUND_LIMIT, self.all_sites())
             .await
             .context("a round took too long")?
     }
 
     async fn all_sites(&self) -> Result<Option<Duration>> {
-        let sites: Vec<(String, bool)> =
-            sqlx::query_as("select site_id, archived_at is not null from site order by site_id")
-                .fetch_all(&self.pool)
-                .await?;
-        if sites.is_empty() {
-            return Ok(None);
-        }
-        let menus = bucket::open(&self.client, Bucket::Menu).await?;
-        let settings = bucket::open(&self.client, Bucket::Site).await?;
-        let one = async |(site, is_archived): (String, bool)| {
-            let done = match is_archived {
-                true => clear(&site, [&menus, &settings]).await.map(|()| None),
-                false => self.site(&site, &menus, &settings).await,
-            };
-            done.with_context(|| format!("site {site}"))
+        let (menus, settings) = tokio::try_join!(
+            bucket::open(&self.client, Bucket::Menu),
+            bucket::open(&self.client, Bucket::Site),
+        )?;
+        let (in_menus, in_settings) = tokio::try_join!(menus.held(), settings.held())?;
+        let wanted = self.wanted().await?;
+        let next = wanted.menus.next();
+        let mut outcome = Outcome::default();
+        let Wanted {
+            sites,
+            settings: mut settled,
+            menus: mut plans,
+        } = wanted;
+        let settings_of = |site: &str| match settled.remove(site) {
+            Some(settings) => told(settings?),
+            None => Ok(Ought::Nothing),
         };
-        let mut done = futures::stream::iter(sites)
-            .map(one)
-            .buffer_unordered(AT_ONCE);
-        let (mut next, mut failed) = (None::<DateTime<Utc>>, None);
-        while let Some(site) = done.next().await {
-            match site {
-                Ok(at) => next = next.into_iter().chain(at).min(),
-                // The others go on: one bad menu holds up nobody else.
-                Err(error) => {
-                    tracing::warn!("what a site is to read was not kept up: {error:#}");
-                    failed = Some(error);
-                }
-            }
+        write(&settings, &in_settings, &sites, settings_of, &mut outcome).await?;
+        let menu_of = |site: &str| menu(&mut plans, site);
+        write(&menus, &in_menus, &sites, menu_of, &mut outcome).await?;
+        if 0 < outcome.written {
+            tracing::info!(keys = outcome.written, "menus and settings go down");
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(next.map(|at| (at - Utc::now()).to_std().unwrap_or_default() + MARGIN)),
+        if 0 < outcome.failed {
+            metrics::counter!(crate::metrics::ROLLOUT_FAILURES).increment(1);
         }
+        let next = next.map(|at| (at - Utc::now()).to_std().unwrap_or_default() + MARGIN);
+        let again = (0 < outcome.contested).then_some(CONTESTED_PAUSE);
+        Ok(next.into_iter().chain(again).min())
     }
 
-    async fn site(
-        &self,
-        site: &str,
-        menus: &Open,
-        buckets: &Open,
-    ) -> Result<Option<DateTime<Utc>>> {
-        let site: SiteId = site.parse()?;
-        let held = buckets.held(&site).await?;
-        let settings = self.settings(&site).await?;
-        buckets
-            .write(&site, &held, serde_json::to_vec(&settings)?)
+    /// What ought to be, as of one moment of the database.
+    async fn wanted(&self) -> Result<Wanted> {
+        let begin = "begin isolation level repeatable read read only";
+        let mut tx = self.pool.begin_with(begin).await?;
+        let sites = sqlx::query_scalar("select site_id from site order by site_id")
+            .fetch_all(&mut *tx)
             .await?;
-        let held = menus.held(&site).await?;
-        let Some(down) = self.menu(&site).await? else {
-            menus.clear(&site, &held).await?;
-            return Ok(None);
-        };
-        let next = down.next.as_ref().map(|next| next.at);
-        if menus
-            .write(&site, &held, serde_json::to_vec(&down)?)
-            .await?
-        {
-            let version = down.current.map(|menu| menu.version);
-            tracing::info!(site.id = %site, ?version, "a menu goes down");
-        }
-        Ok(next)
-    }
-
-    async fn menu(&self, site: &SiteId) -> Result<Option<MenuDown>> {
-        let Some(wanted) = wanted(&self.pool, site).await? else {
-            return Ok(None);
-        };
-        let wanted::Wanted { now, next } = wanted;
-        let code = now.as_ref().or(next.as_ref().map(|(_, next)| next));
-        let code = code.map(|snapshot| snapshot.menu.id.clone());
-        let version = |snapshot: Snapshot| MenuVersion::of(&snapshot.menu);
-        Ok(Some(MenuDown {
-            site: site.clone(),
-            code: code.unwrap_or_default(),
-            current: now.map(version).transpose()?,
-            next: match next {
-                Some((at, snapshot)) => Some(NextMenu {
-                    at,
-                    menu: version(snapshot)?,
-                }),
-                None => None,
-            },
-        }))
-    }
-
-    /// The site's settings with their revision, which is raised when they are not those of before.
-    async fn settings(&self, site: &SiteId) -> Result<Settings> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query(
-            "insert into site_revision (site_id, hash, revision) values ($1, '', 0)
-             on conflict do nothing",
-        )
-        .bind(site.as_str())
-        .execute(&mut *tx)
-        .await?;
-        // Locked before the settings are read: two replicas number them one after the other.
-        let (hash, revision): (String, i64) = sqlx::query_as(
-            "select hash, revision from site_revision where site_id = $1 for update",
-        )
-        .bind(site.as_str())
-        .fetch_one(&mut *tx)
-        .await?;
-        let mut settings = read_settings(&mut tx, site, &self.identity).await?;
-        let now = canonical::hash(&settings)?;
-        let revision = if now == hash {
-            revision
-        } else {
-            sqlx::query("update site_revision set hash = $2, revision = $3 where site_id = $1")
-                .bind(site.as_str())
-                .bind(&now)
-                .bind(revision + 1)
-                .execute(&mut *tx)
-                .await?;
-            revision + 1
-        };
+        let settings = settings::read(&mut tx, &self.identity).await?;
+        let menus = All::read(&mut tx, Utc::now()).await?;
         tx.commit().await?;
-        settings.revision = revision.try_into()?;
-        Ok(settings)
+        let settings = settings::number(&self.pool, settings).await?;
+        Ok(Wanted {
+            sites,
+            settings: settings.into_iter().collect(),
+            menus,
+        })
     }
 }
 
-/// Leaves an archived site nothing to read.
-async fn clear(site: &str, buckets: [&Open; 2]) -> Result<()> {
+fn told(settings: Settled) -> Result<Ought> {
+    match settings {
+        Settled::As(settings) => Ok(Ought::Value(serde_json::to_string(&settings)?)),
+        Settled::Contested => Ok(Ought::Unsettled),
+    }
+}
+
+fn menu(menus: &mut All, site: &str) -> Result<Ought> {
     let site: SiteId = site.parse()?;
-    for bucket in buckets {
-        let held = bucket.held(&site).await?;
-        bucket.clear(&site, &held).await?;
+    let Some(wanted) = menus.of(&site)? else {
+        return Ok(Ought::Nothing);
+    };
+    let down = MenuDown {
+        site,
+        code: wanted.code,
+        current: wanted.now,
+        next: wanted.next.map(|(at, menu)| NextMenu { at, menu }),
+    };
+    Ok(Ought::Value(serde_json::to_string(&down)?))
+}
+
+/// Makes the keys of a bucket what they ought to be. Values are worked out as they are written, so
+/// that no more than [`IN_FLIGHT`] are in memory.
+async fn write(
+    bucket: &Open,
+    held: &HashMap<String, Held>,
+    sites: &[String],
+    mut ought: impl FnMut(&str) -> Result<Ought> + Send,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    let none = Held::default();
+    let mut writing = FuturesUnordered::new();
+    for site in sites {
+        if IN_FLIGHT <= writing.len()
+            && let Some((site, put)) = writing.next().await
+        {
+            outcome.note(site, put?);
+        }
+        let held = held.get(site).unwrap_or(&none);
+        let ought = ought(site);
+        writing.push(async move { (site.as_str(), put(bucket, site, held, ought).await) });
+    }
+    while let Some((site, put)) = writing.next().await {
+        outcome.note(site, put?);
     }
     Ok(())
 }
 
-/// The settings as they stand, with no revision yet.
-async fn read_settings(
-    connection: &mut PgConnection,
-    site: &SiteId,
-    identity: &config::Identity,
-) -> Result<Settings> {
-    type Row = (
-        String,
-        String,
-        String,
-        Option<Json<OpeningHours>>,
-        Option<i64>,
-        Option<i64>,
-    );
-    let row: Row = sqlx::query_as(
-        "select s.name, s.time_zone, s.currency, t.opening_hours, t.max_open_orders,
-                t.max_open_orders_per_device
-         from site s left join site_settings t on t.site_id = s.site_id
-         where s.site_id = $1",
-    )
-    .bind(site.as_str())
-    .fetch_one(&mut *connection)
-    .await?;
-    let (name, zone, currency, hours, orders, per_device) = row;
-    let limit = |limit: Option<i64>| limit.and_then(|limit| u64::try_from(limit).ok());
-    Ok(Settings {
-        site: site.clone(),
-        revision: 0,
-        name,
-        time_zone: wanted::read_zone(&zone)?,
-        currency: currency.try_into().map_err(anyhow::Error::msg)?,
-        opening_hours: hours.map(|Json(hours)| hours).unwrap_or_default(),
-        max_open_orders: limit(orders),
-        max_open_orders_per_device: limit(per_device),
-        keys: published(connection, identity.keys_kept()).await?,
-        staff: staff(connection, site).await?,
-        revoked: sessions::revocations(connection, identity.token_life()).await?,
-    })
+impl Outcome {
+    fn note(&mut self, site: &str, put: Result<Put>) {
+        match put {
+            Ok(Put::Kept) => {}
+            Ok(Put::Written) => self.written += 1,
+            Ok(Put::Contested) => self.contested += 1,
+            Err(error) => {
+                self.failed += 1;
+                if self.failed <= MAX_TOLD {
+                    tracing::warn!(site.id = site, "a site is not kept up: {error:#}");
+                }
+            }
+        }
+    }
 }
 
-/// The people who may work at a site and have a PIN: its own, and the managers of its region.
-async fn staff(connection: &mut PgConnection, site: &SiteId) -> Result<Vec<StaffMember>> {
-    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
-        "select p.name, p.display_name, p.role, p.pin_hash
-         from person p join site s on s.site_id = $1
-         where p.pin_hash is not null and p.disabled_at is null
-           and p.absent_since is null
-           and (p.site_id = s.site_id or p.region = s.region)
-         order by p.name limit $2",
-    )
-    .bind(site.as_str())
-    .bind(i64::try_from(MAX_STAFF)?)
-    .fetch_all(connection)
-    .await?;
-    let member = |(name, display_name, role, pin): (String, String, String, String)| {
-        Ok(StaffMember {
-            name,
-            display_name,
-            role: role.parse().map_err(anyhow::Error::msg)?,
-            pin: PinVerifier::new(pin),
-        })
+/// Makes one key what it ought to be. The outer error is the server's, the inner one this site's
+/// own.
+async fn put(bucket: &Open, site: &str, held: &Held, ought: Result<Ought>) -> Result<Result<Put>> {
+    use PublishErrorKind::{BrokenPipe, StreamNotFound, TimedOut};
+    // Working out a thousand values is not to hold up what else this thread has to do.
+    tokio::task::yield_now().await;
+    let parsed = ought.and_then(|ought| {
+        let site: SiteId = site.parse()?;
+        Ok((site, ought))
+    });
+    let (id, ought) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return Ok(Err(error)),
     };
-    rows.into_iter().map(member).collect()
+    let done = match ought {
+        Ought::Value(value) => bucket.write(&id, held, value).await,
+        Ought::Nothing => bucket.clear(&id, held).await,
+        Ought::Unsettled => Ok(Put::Contested),
+    };
+    match done {
+        Err(error) if matches!(error.kind(), TimedOut | BrokenPipe | StreamNotFound) => {
+            Err(anyhow!(error).context(format!("writing a key of {site}")))
+        }
+        done => Ok(done.map_err(Into::into)),
+    }
 }

@@ -8,7 +8,7 @@ use sunakku_common::menu::MenuFault;
 
 use super::content::Content;
 use super::schedule::Effect;
-use super::wanted::{CHANNEL, content, read_zone};
+use super::wanted::{content, read_zone};
 
 /// A version that is to be published.
 pub(crate) struct NewVersion<'a> {
@@ -35,13 +35,12 @@ pub(crate) struct VersionRow {
     pub(crate) restores: Option<i64>,
 }
 
-/// Stores a version while the draft is locked, and gives when it was published. Whoever listens
-/// is told when the transaction commits.
+/// Stores a version while the draft is locked, and gives when it was published.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     new: &NewVersion<'_>,
 ) -> Result<DateTime<Utc>, sqlx::Error> {
-    let published_at = sqlx::query_scalar(
+    sqlx::query_scalar(
         "insert into menu_version (menu_id, version, document, overrides, content_hash, note,
                                    author, at, at_local, restores)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning published_at",
@@ -56,20 +55,8 @@ pub(crate) async fn insert(
     .bind(new.effect.at())
     .bind(new.effect.at_local())
     .bind(new.restores)
-    .fetch_one(&mut *connection)
-    .await?;
-    notify(connection, new.menu).await?;
-    Ok(published_at)
-}
-
-/// Tells the listeners of [`CHANNEL`], on commit, that sites of this menu may have another to run.
-pub(crate) async fn notify(connection: &mut PgConnection, menu: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("select pg_notify($1, $2)")
-        .bind(CHANNEL)
-        .bind(menu)
-        .execute(connection)
-        .await?;
-    Ok(())
+    .fetch_one(connection)
+    .await
 }
 
 /// Versions of a menu, newest first, before `before`; one more than `limit`.

@@ -7,6 +7,7 @@ mod audit;
 mod browsers;
 mod commands;
 mod directory;
+mod downline;
 mod intake;
 mod ledger;
 mod live;

@@ -10,9 +10,8 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use sunakku_common::ids::SiteId;
 use sunakku_hub::menus::content::Content;
-use sunakku_hub::menus::wanted::wanted;
 
-use crate::support::{Admin, Hub, World};
+use crate::support::{Admin, Hub, World, wanted_at};
 
 const SITES: [&str; 2] = ["s1", "s2"];
 const ITEMS: [&str; 2] = ["burger", "cola"];
@@ -131,14 +130,15 @@ async fn check(
     let content: Content = serde_json::from_value(content.clone())?;
     for (site, region) in [("s1", Some("north")), ("s2", None)] {
         let site: SiteId = site.parse()?;
-        let now = wanted(pool, &site).await?.and_then(|wanted| wanted.now);
+        let wanted = wanted_at(pool, &site, chrono::Utc::now()).await?;
+        let now = wanted.and_then(|wanted| wanted.now);
         let now = now.context("a version of now")?;
         let mut expected = content
             .overrides
             .effective(&content.document, region, &site);
         expected.version = u64::try_from(*newest)?;
         ensure!(
-            now.menu == expected,
+            now.open(None)? == expected,
             "{site}: {now:?}\ninstead of {expected:?}"
         );
     }

@@ -4,9 +4,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sunakku_common::event::kind;
 use sunakku_common::ids::SiteId;
-use sunakku_hub::menus::wanted::wanted;
 
-use crate::support::{Admin, Hub, Log, World};
+use crate::support::{Admin, Hub, Log, World, wanted_at};
 
 async fn row(admin: &Admin<'_>, site: &str) -> Result<Value> {
     let list = admin.get("/v1/menus/lunch/rollout").await?;
@@ -23,7 +22,7 @@ async fn tell(site: &mut Log, kind: &str, body: Value) -> Result<()> {
 
 async fn hash_of(world: &World, site: &str) -> Result<String> {
     let site: SiteId = site.parse()?;
-    let wanted = wanted(&world.pool().await?, &site).await?;
+    let wanted = wanted_at(&world.pool().await?, &site, chrono::Utc::now()).await?;
     let now = wanted.and_then(|wanted| wanted.now);
     Ok(now.context("a version of now")?.hash)
 }

@@ -6,14 +6,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sunakku_common::ids::SiteId;
 use sunakku_common::menu::canonical;
-use sunakku_hub::menus::wanted::{CHANNEL, Wanted, wanted, wanted_at};
+use sunakku_hub::menus::wanted::Wanted;
 use xtask::harness::LIMIT;
 
-use crate::support::{Admin, Hub, World};
+use crate::support::{Admin, Hub, World, wanted_at};
 
 async fn of_site(world: &World, site: &str) -> Result<Option<Wanted>> {
     let site: SiteId = site.parse()?;
-    Ok(wanted(&world.pool().await?, &site).await?)
+    wanted_at(&world.pool().await?, &site, Utc::now()).await
 }
 
 #[tokio::test]
@@ -47,10 +47,11 @@ async fn what_is_published_is_what_its_sites_are_to_run() -> Result<()> {
         let wanted = of_site(&world, site).await?.context("a menu")?;
         ensure!(wanted.next.is_none());
         let now = wanted.now.context("a version of now")?;
-        ensure!((now.version, now.menu.version) == (1, 1));
-        ensure!(now.menu.id == "lunch");
-        ensure!(now.menu.item("cola").context("cola")?.price == price);
-        ensure!(now.hash == canonical::hash(&now.menu)?);
+        let menu = now.open(None)?;
+        ensure!((now.version, menu.version) == (1, 1));
+        ensure!(menu.id == "lunch" && wanted.code == "lunch");
+        ensure!(menu.item("cola").context("cola")?.price == price);
+        ensure!(now.hash == canonical::hash(&menu)?);
     }
     ensure!(of_site(&world, "s3").await?.is_none(), "it has no menu");
     ensure!(of_site(&world, "s9").await?.is_none(), "there is none");
@@ -222,7 +223,7 @@ async fn a_version_comes_when_each_sites_clocks_show_its_time() -> Result<()> {
         ensure!(before.now.context("now")?.version == 1);
         let (at, next) = before.next.context("next")?;
         ensure!((at, next.version) == (moment, 2), "{site}: {at}");
-        ensure!(next.menu.item("cola").context("cola")?.price == 300);
+        ensure!(next.open(None)?.item("cola").context("cola")?.price == 300);
         let after = wanted_at(&pool, &site, moment).await?.context("a menu")?;
         ensure!(after.now.context("now")?.version == 2 && after.next.is_none());
     }
@@ -283,7 +284,7 @@ async fn going_back_is_a_new_version_with_the_old_content() -> Result<()> {
     ensure!(back["superseded"] == json!([3]), "{back}");
     let wanted = of_site(&world, "s1").await?.context("a menu")?;
     let now = wanted.now.context("now")?;
-    ensure!(now.version == 4 && now.menu.item("cola").context("cola")?.price == 250);
+    ensure!(now.version == 4 && now.open(None)?.item("cola").context("cola")?.price == 250);
     ensure!(wanted.next.is_none(), "what was to come will not");
     let versions = admin.get("/v1/menus/lunch/versions").await?;
     let hash = |n: usize| versions["items"][n]["content_hash"].clone();
@@ -337,22 +338,22 @@ async fn a_version_never_changes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn listeners_are_told_when_sites_may_have_another_menu_to_run() -> Result<()> {
+async fn the_roll_out_is_told_when_sites_may_have_another_menu_to_run() -> Result<()> {
     let world = World::new(&["s1"]).await?;
     let hub = Hub::start(&world, "hub").await?;
     let admin = Admin::of(&hub).await?;
     let mut listener = sqlx::postgres::PgListener::connect(&world.postgres_url).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen("sunakku_downline").await?;
     admin.lunch(&["s1"]).await?;
     admin.publish().await?;
     admin
         .post("/v1/menus/lunch/rollback", json!({"version": 1}), 201)
         .await?;
     admin.delete("/v1/menus/lunch/sites/s1", 200).await?;
-    // Given to the site, published, gone back, taken away.
-    for _ in 0..4 {
+    // Given to the site, published, gone back, taken away: each is told once.
+    for about in ["site", "menu_version", "menu_version", "site"] {
         let told = tokio::time::timeout(LIMIT, listener.recv()).await??;
-        ensure!(told.payload() == "lunch");
+        ensure!(told.payload() == about, "{told:?}");
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 use sunakku_common::http::{Json, List, Page, Path, Query};
 use sunakku_common::ids::SiteId;
+use sunakku_common::menu::canonical;
 use sunakku_common::problem::Problem;
 
 use crate::answer::{Answer, OrProblem as _};
@@ -16,7 +17,7 @@ use crate::menus::content::Content;
 use crate::menus::edit::no_menu;
 use crate::menus::rollout::{Report, State as SiteState, Target, state};
 use crate::menus::schedule::plan;
-use crate::menus::wanted::{read_zone, snapshot, timings};
+use crate::menus::wanted::{effective, read_zone, timings};
 use crate::menus::{draft, versions};
 use crate::state::Hub;
 
@@ -197,8 +198,8 @@ impl Hashes<'_> {
             return Ok(hash.clone());
         }
         let site: SiteId = row.site_id.parse().map_err(|_| Problem::internal())?;
-        let made = snapshot(document, overrides, version, row.region.as_deref(), &site);
-        let hash = made.or_problem()?.hash;
+        let made = effective(document, overrides, version, row.region.as_deref(), &site);
+        let hash = canonical::hash(&made).map_err(|_| Problem::internal())?;
         self.known.insert(key, hash.clone());
         Ok(hash)
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use sunakku_common::http::{Json, Path, Query};
 use sunakku_common::ids::SiteId;
-use sunakku_common::menu::{Category, Daypart, Item, ItemOrigin};
+use sunakku_common::menu::{Category, Daypart, Item, ItemOrigin, canonical};
 use sunakku_common::money::Currency;
 use sunakku_common::problem::Problem;
 
@@ -20,7 +20,7 @@ use crate::author::Author;
 use crate::change::{Begun, Change, Done};
 use crate::menus::edit::no_menu;
 use crate::menus::schedule::plan;
-use crate::menus::wanted::{read_zone, snapshot, timings};
+use crate::menus::wanted::{self, read_zone, timings};
 use crate::menus::{draft, versions};
 use crate::state::Hub;
 
@@ -150,8 +150,6 @@ async fn set(change: &mut Change, site: &SiteRow, menu: Option<&str>) -> Answer<
         .execute(&mut *connection)
         .await
         .or_problem()?;
-    let about = menu.or(site.menu_id.as_deref()).unwrap_or_default();
-    versions::notify(connection, about).await.or_problem()?;
     let menu_of = |menu: Option<&str>| menu.map(|menu| json!({ "menu": menu }));
     let entry = Entry {
         action: "site.menu",
@@ -254,16 +252,17 @@ pub(in crate::api) async fn effective(
     let region = known.region.as_deref();
     let (document, overrides) = (&content.document, &content.overrides);
     let origins = overrides.origins(document, region, &id);
-    let snapshot = snapshot(document, overrides, version.unwrap_or(0), region, &id).or_problem()?;
-    let items = snapshot.menu.items.into_iter().zip(origins);
+    let effective = wanted::effective(document, overrides, version.unwrap_or(0), region, &id);
+    let hash = canonical::hash(&effective).map_err(|_| Problem::internal())?;
+    let items = effective.items.into_iter().zip(origins);
     Ok(Json(Effective {
         menu,
         site,
         version,
-        hash: snapshot.hash,
-        currency: snapshot.menu.currency,
-        dayparts: snapshot.menu.dayparts,
-        categories: snapshot.menu.categories,
+        hash,
+        currency: effective.currency,
+        dayparts: effective.dayparts,
+        categories: effective.categories,
         items: items
             .map(|(item, origin)| EffectiveItem { item, origin })
             .collect(),

@@ -10,4 +10,4 @@ pub(crate) use self::admin::Admin;
 pub(crate) use self::directory::{Directory, Link, password, person};
 pub(crate) use self::hub::{Hub, PASSWORD};
 pub(crate) use self::log::{Log, order_id, placed, refused_as};
-pub(crate) use self::servers::{Roles, World};
+pub(crate) use self::servers::{Roles, World, wanted_at};

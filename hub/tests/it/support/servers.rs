@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 use sunakku_common::ids::SiteId;
+use sunakku_hub::menus::wanted::{All, Wanted};
 use tokio::sync::OnceCell;
 use xtask::harness::{HubNats, NatsServer, PostgresServer, Sandbox};
 
@@ -129,4 +131,14 @@ impl World {
         let options = async_nats::ConnectOptions::new().custom_inbox_prefix(format!("_INBOX.{id}"));
         Ok(Log::new(site, self.nats.connect(options).await?))
     }
+}
+
+/// What a site is to run as of a moment, as the roll-out works it out for all of them.
+pub(crate) async fn wanted_at(
+    pool: &PgPool,
+    site: &SiteId,
+    now: DateTime<Utc>,
+) -> Result<Option<Wanted>> {
+    let mut connection = pool.acquire().await?;
+    All::read(&mut connection, now).await?.of(site)
 }
