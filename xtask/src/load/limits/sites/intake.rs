@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use futures::TryStreamExt as _;
-use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPoolCopyExt as _};
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::super::bench::Length;
 use super::super::figure::{Figure, Target};
@@ -24,67 +24,118 @@ const WEEK: usize = 100_000;
 const OTHERS: usize = 10;
 /// See [`OTHERS`].
 const FRESH: f64 = 50.0;
-/// Intake beside COPY.
+/// Intake beside COPY: of the rows of the log alone, and of all rows that it writes for them.
 pub(in super::super) async fn beside_copy(
     binaries: &Binaries,
     length: Length,
 ) -> Result<Vec<Figure>> {
     let fleet = Fleet::start(binaries, SITES).await?;
     fleet.settle(CATCH_UP).await?;
-    let (mut ours, mut log, mut note) = (Vec::new(), Vec::new(), String::new());
+    let (mut ours, mut log, mut all, mut note) = (vec![], vec![], vec![], String::new());
     for _round in 0..length.rounds {
         let before = fleet.stored().await?;
+        let first: i64 = sqlx::query_scalar("select pg_current_xact_id()::text::bigint")
+            .fetch_one(&fleet.postgres)
+            .await?;
         let begin = Instant::now();
         fleet.sites.iter().for_each(|site| site.append(EVENTS));
         fleet.settle(CATCH_UP).await?;
         ours.push((SITES * EVENTS) as f64 / begin.elapsed().as_secs_f64());
-        let rows = fleet.stored().await? - before;
-        ensure!(rows == (SITES * EVENTS) as u64, "{rows} events came");
-        log.push(copy(&fleet, rows).await?);
+        let events = fleet.stored().await? - before;
+        ensure!(events == (SITES * EVENTS) as u64, "{events} events came");
+        let tables = written(&fleet, first).await?;
+        let (bytes, rows) = tables.iter().fold((0, 0), |(bytes, rows), table| {
+            (bytes + table.data.len(), rows + table.rows)
+        });
+        let of_log: Vec<&Written> = tables.iter().filter(|t| t.name == "site_event").collect();
+        log.push(events as f64 / copy(&fleet, &of_log).await?);
+        all.push(events as f64 / copy(&fleet, &tables.iter().collect::<Vec<_>>()).await?);
         let sent = sent(&fleet.sites);
         note = format!(
-            "{SITES} sites, {:.0} events in a batch",
-            rows as f64 / sent.batches as f64
+            "{SITES} sites, {:.0} events in a batch; {:.1} rows and {:.0} bytes for an event, in {} tables",
+            events as f64 / sent.batches as f64,
+            rows as f64 / events as f64,
+            bytes as f64 / events as f64,
+            tables.len(),
         );
     }
+    let figure = |name: &str| Figure::new(name, "events/s", &ours);
     Ok(vec![
-        Figure::new("hub intake, with all that is projected", "events/s", &ours)
+        figure("hub intake, with all that is projected")
             .beside("COPY of the log's rows", &log)
             .wanted(Target::ShareAtLeast(0.5))
+            .note(note.clone()),
+        figure("the same, beside all rows that it writes")
+            .beside("COPY of all these rows", &all)
             .note(note),
     ])
 }
 
-/// Copies the newest so many rows of the log into a table like it; rows a second.
-async fn copy(fleet: &Fleet, rows: u64) -> Result<f64> {
-    let select = format!(
-        "copy (select * from site_event order by received_at desc, site_id, seq limit {rows})
-         to stdout (format binary)"
-    );
-    let data: Vec<u8> = {
+/// What was written into a table.
+struct Written {
+    name: String,
+    rows: u64,
+    /// As COPY gives it.
+    data: Vec<u8>,
+}
+
+/// The rows of all tables that transactions since `first` have written, as they stand now.
+async fn written(fleet: &Fleet, first: i64) -> Result<Vec<Written>> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class
+         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+           and not relispartition and relname not like 'bare\\_%' order by relname",
+    )
+    .fetch_all(&fleet.postgres)
+    .await?;
+    let mut tables = Vec::new();
+    for name in names {
+        let newer = format!("from {name} where xmin::text::bigint >= {first}");
+        let count = AssertSqlSafe(format!("select count(*) {newer}"));
+        let rows: i64 = sqlx::query_scalar(count).fetch_one(&fleet.postgres).await?;
+        if rows == 0 {
+            continue;
+        }
+        let select = format!("copy (select * {newer}) to stdout (format binary)");
         let mut stream = fleet.postgres.copy_out_raw(&select).await?;
         let mut data = Vec::new();
         while let Some(part) = stream.try_next().await? {
             data.extend_from_slice(&part);
         }
-        data
-    };
+        let rows = u64::try_from(rows)?;
+        tables.push(Written { name, rows, data });
+    }
+    Ok(tables)
+}
+
+/// Copies rows into tables like theirs, with all indexes and constraints, in one transaction; the
+/// seconds that it took.
+async fn copy(fleet: &Fleet, tables: &[&Written]) -> Result<f64> {
     let mut connection = PgConnection::connect(&fleet.world.hub.postgres.url()).await?;
-    for statement in [
-        "drop table if exists bare_copy",
-        "create table bare_copy (like site_event including all)",
-    ] {
-        sqlx::query(statement).execute(&mut connection).await?;
+    for Written { name, .. } in tables {
+        for statement in [
+            format!("drop table if exists bare_{name}"),
+            format!("create table bare_{name} (like {name} including all)"),
+        ] {
+            sqlx::query(AssertSqlSafe(statement))
+                .execute(&mut connection)
+                .await?;
+        }
     }
     let begin = Instant::now();
-    let mut copying = connection
-        .copy_in_raw("copy bare_copy from stdin (format binary)")
-        .await?;
-    copying.send(data).await?;
-    let copied = copying.finish().await?;
-    let took = begin.elapsed().as_secs_f64();
-    ensure!(copied == rows, "{copied} rows were copied, not {rows}");
-    Ok(rows as f64 / took)
+    let mut tx = connection.begin().await?;
+    for Written { name, rows, data } in tables {
+        let statement = format!("copy bare_{name} from stdin (format binary)");
+        let mut copying = tx.copy_in_raw(&statement).await?;
+        copying.send(data.as_slice()).await?;
+        let copied = copying.finish().await?;
+        ensure!(
+            copied == *rows,
+            "{copied} rows of {name} were copied, not {rows}"
+        );
+    }
+    tx.commit().await?;
+    Ok(begin.elapsed().as_secs_f64())
 }
 
 /// A site comes back with a week of events while others tell what happens now.

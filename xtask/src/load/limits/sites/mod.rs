@@ -1,5 +1,7 @@
-//! Many sites on one hub: steady load, a storm after an outage, a menu for all, a hub that dies.
+//! Many sites on one hub: steady load, a menu and settings for all, a storm after an outage, a hub
+//! that dies.
 
+mod down;
 mod events;
 mod fleet;
 pub(super) mod intake;
@@ -8,16 +10,13 @@ mod site;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use futures::StreamExt as _;
+use futures::FutureExt as _;
 use rand::RngExt as _;
-use serde_json::{Value, json};
-use sunakku_common::subjects;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::super::record::Recording;
 use super::bench::Length;
 use super::figure::{Figure, Target};
-use crate::demo::plan::lunch_menu;
 use crate::harness::process::descendants;
 use crate::harness::{Binaries, LIMIT, wait_for};
 use fleet::Fleet;
@@ -31,11 +30,6 @@ const OUTAGE: Duration = Duration::from_secs(10);
 const BACKLOG: usize = 50_000;
 /// How long anything may take to be caught up.
 const CATCH_UP: Duration = Duration::from_secs(180);
-/// How long a menu may take to be everywhere.
-const MENU_LIMIT: Duration = Duration::from_secs(60);
-/// The code of the menu that all sites are given.
-const MENU: &str = "lunch";
-
 /// Numbers of sites, the least first.
 const COUNTS: [usize; 3] = [10, 100, 1_000];
 
@@ -53,11 +47,33 @@ pub(super) async fn figures(
             let figures = figures.into_iter().map(|figure| figure.of_sites(count));
             take(figures.collect());
         };
-        of_sites(steady(&fleet, length).await?);
-        of_sites(menu(&fleet, length).await?);
-        of_sites(storm(&fleet).await?);
+        // A step that fails ends itself alone: what the others measure is worth having.
+        let mut failed = Vec::new();
+        for step in [
+            steady(&fleet, length).boxed_local(),
+            down::menu(&fleet, length).boxed_local(),
+            down::settings(&fleet, length).boxed_local(),
+            storm(&fleet).boxed_local(),
+        ] {
+            match step.await {
+                Ok(figures) => of_sites(figures),
+                Err(error) => failed.push(format!("{error:#}")),
+            }
+        }
         if count == most {
-            take(replica_killed(&fleet, binaries, length).await?);
+            match replica_killed(&fleet, binaries, length).await {
+                Ok(figures) => take(figures),
+                Err(error) => failed.push(format!("{error:#}")),
+            }
+        }
+        if !failed.is_empty() {
+            let figure = Figure::new(
+                format!("{count} sites: steps that failed"),
+                "",
+                &[failed.len() as f64],
+            );
+            let figure = figure.wanted(Target::AtMost(0.0));
+            take(vec![figure.note(failed.join("; "))]);
         }
     }
     Ok(())
@@ -184,50 +200,6 @@ async fn storm(fleet: &Fleet) -> Result<Vec<Figure>> {
 async fn whole(fleet: &Fleet) -> Result<bool> {
     let cursors: u64 = fleet.sites.iter().map(Site::cursor).sum();
     Ok(fleet.stored().await? == cursors)
-}
-
-/// A menu is published to all sites.
-async fn menu(fleet: &Fleet, length: Length) -> Result<Vec<Figure>> {
-    let (admin, menu) = (&fleet.admin, lunch_menu()?.menu);
-    let import = admin.request(reqwest::Method::POST, &format!("/v1/menus/{MENU}/import"));
-    let import = import
-        .header("If-Match", "*")
-        .json(&json!({ "document": menu }));
-    admin.send(import).await?.expect(201)?;
-    for site in &fleet.sites {
-        let assign = format!("/v1/menus/{MENU}/sites/{}", site.id());
-        admin.put(&assign, &Value::Null).await?.expect(200)?;
-    }
-    let mut times = Vec::new();
-    for round in 0..=length.rounds {
-        let hearing = fleet.sites.iter().map(async |site| {
-            let subject = subjects::menu(site.id());
-            let subscription = site.client().subscribe(subject).await?;
-            // So that nothing is published before the server knows who listens.
-            site.client().flush().await?;
-            anyhow::Ok(subscription)
-        });
-        let mut hearing = futures::future::try_join_all(hearing).await?;
-        // The interest goes on from the sites' server to the hub's.
-        sleep(Duration::from_millis(500)).await;
-        let begin = Instant::now();
-        let note = json!({ "note": format!("round {round}") });
-        let publish = format!("/v1/menus/{MENU}/publish");
-        admin.post(&publish, None, &note).await?.expect(201)?;
-        let heard = hearing.iter_mut().map(|subscription| subscription.next());
-        let heard = timeout(MENU_LIMIT, futures::future::join_all(heard)).await?;
-        ensure!(
-            heard.iter().all(Option::is_some),
-            "a site has lost its server"
-        );
-        // The first one makes the keys.
-        if 0 < round {
-            times.push(begin.elapsed().as_secs_f64() * 1e3);
-        }
-    }
-    Ok(vec![
-        Figure::new("publish to the last site", "ms", &times).wanted(Target::AtMost(1_000.0)),
-    ])
 }
 
 /// Two replicas share the load, and one is killed.
