@@ -5,8 +5,8 @@ import { Demo } from './harness.mjs';
 
 /** Stock updates a second, and for how many seconds. */
 const [UPDATES, SECONDS] = [200, 10];
-/** Items whose stock is counted, one unit each. */
-const TEN = ['croissant', 'bento', 'pizza', 'gyoza', 'salad', 'pudding', 'dango', 'cake', 'soft-serve', 'orange-juice'];
+/** Items that take one stock unit each, of their own. */
+const ITEMS = ['pancakes', 'croissant', 'pizza', 'bento', 'spaghetti', 'gyoza', 'salad', 'miso-soup', 'pudding', 'dango', 'cake', 'soft-serve', 'filter-coffee', 'green-tea', 'orange-juice', 'soda'];
 /**
  * A busy shift, and what happens in each hour of it. What happens is played as fast as the site takes it; what a page does by
  * its clock alone (ticks, beats) goes on in real time.
@@ -64,16 +64,16 @@ async function firstVisit([name, path, role, size, ready]) {
   await page.context().close();
 }
 
-/** Places orders of ten lines, so that the stock of ten units moves at once, at the rate of `UPDATES`; answers how many updates a second that came to. */
+/** Places orders of all of them, so that the stock of each moves at once, at the rate of `UPDATES`; answers how many updates a second that came to. */
 async function sell() {
-  const [began, count, placed] = [performance.now(), UPDATES * SECONDS / TEN.length, []];
+  const [began, count, placed] = [performance.now(), UPDATES * SECONDS / ITEMS.length, []];
   const flying = [];
   for (let n = 0; n < count; n += 1) {
-    await pause(Math.max(0, began + n * 1_000 * TEN.length / UPDATES - performance.now()));
-    flying.push(demo.order(...TEN.map((item) => ({ item }))).then((order) => placed.push(order)));
+    await pause(Math.max(0, began + n * 1_000 * ITEMS.length / UPDATES - performance.now()));
+    flying.push(demo.order(...ITEMS.map((item) => ({ item }))).then((order) => placed.push(order)));
   }
   await Promise.all(flying);
-  const rate = placed.length * TEN.length / (performance.now() - began) * 1_000;
+  const rate = placed.length * ITEMS.length / (performance.now() - began) * 1_000;
   for (const { id } of placed) await demo.api('POST', `/v1/orders/${id}/cancel`, { reason: 'measured' });
   return round(rate);
 }
@@ -82,7 +82,7 @@ async function sell() {
 async function frameRate() {
   // The queue holds still, so that it is the stock alone.
   await demo.api('POST', '/v1/queue/pause', {});
-  for (const sku of TEN) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
+  for (const sku of ITEMS) await demo.api('PUT', `/v1/stock/${sku}`, { on_hand: 9_000 });
   console.log(`${await sell()} stock updates a second of ${UPDATES} wanted, without a page`);
   const pages = [];
   for (const [name, path, role, size] of PAGES.filter(([name]) => name !== 'pickup')) {

@@ -41,14 +41,16 @@ const touched = signal(Date.now());
 let link = null;
 
 let due = false;
-async function refresh() {
+let asked = -MENU_EVERY_MS;
+function refresh() {
   if (due) return;
   due = true;
-  setTimeout(async () => {
+  setTimeout(() => {
     due = false;
+    asked = performance.now();
     // A lost answer is made up for by the next frame, or the snapshot after reconnecting.
-    await loadMenu().catch(() => {});
-  }, MENU_EVERY_MS);
+    loadMenu().catch(() => {});
+  }, Math.max(0, asked + MENU_EVERY_MS - performance.now()));
 }
 
 /** @param {import('../shared/live.js').Frame} frame */
