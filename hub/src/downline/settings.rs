@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize as _;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
-use sunakku_common::claims::PublicKey;
+use sunakku_common::keys::PublicKey;
 use sunakku_common::menu::canonical;
 use sunakku_common::site::{OpeningHours, Settings};
 use sunakku_common::staff::{MAX_STAFF, PinVerifier, Revocation, StaffMember};
