@@ -158,6 +158,8 @@ test('on a tablet and on a phone everything is there, large enough and within th
     await assertAccessible(page, `the review at ${what}`);
     await page.click('#place');
     await page.waitForSelector('#number');
+    const [ticket, finish] = await Promise.all(['.k-ticket', '.k-finish'].map((part) => page.locator(part).boundingBox()));
+    assert.ok(ticket.y + ticket.height <= finish.y, `at ${what} the ticket ends at ${ticket.y + ticket.height}, and what ends the view begins at ${finish.y}`);
     await assertAccessible(page, `the number at ${what}`);
   }
 });
