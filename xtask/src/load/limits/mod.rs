@@ -213,7 +213,7 @@ async fn measure(options: &Options, programs: &Binaries) -> Result<Vec<Figure>> 
         take(sites::intake::week_behind(programs).await?);
     }
     if wants(Part::Sites) {
-        sites::figures(programs, length, options.sites.into(), take).await?;
+        sites::figures(programs, length, options.sites.into(), take).await;
     }
     Ok(all)
 }

@@ -32,7 +32,7 @@ use crate::world::{Client as Caller, Hub, HubOptions, World};
 /// Sites that are made at a time.
 const AT_ONCE: usize = 8;
 /// How long all links may take to be up.
-const LINKED: Duration = Duration::from_secs(180);
+const LINKED: Duration = Duration::from_secs(600);
 
 /// A hub and its simulated sites, which send as long as it lives.
 pub(super) struct Fleet {

@@ -39,44 +39,59 @@ pub(super) async fn figures(
     length: Length,
     most: usize,
     mut take: impl FnMut(Vec<Figure>),
-) -> Result<()> {
+) {
     for count in COUNTS.into_iter().filter(|count| *count <= most) {
-        let fleet = Fleet::start(binaries, count).await?;
-        fleet.settle(CATCH_UP).await?;
-        let mut of_sites = |figures: Vec<Figure>| {
-            let figures = figures.into_iter().map(|figure| figure.of_sites(count));
-            take(figures.collect());
-        };
-        // A step that fails ends itself alone: what the others measure is worth having.
-        let mut failed = Vec::new();
-        for step in [
-            steady(&fleet, length).boxed_local(),
-            down::menu(&fleet, length).boxed_local(),
-            down::settings(&fleet, length).boxed_local(),
-            storm(&fleet).boxed_local(),
-        ] {
-            match step.await {
-                Ok(figures) => of_sites(figures),
-                Err(error) => failed.push(format!("{error:#}")),
-            }
-        }
-        if count == most {
-            match replica_killed(&fleet, binaries, length).await {
-                Ok(figures) => take(figures),
-                Err(error) => failed.push(format!("{error:#}")),
-            }
-        }
+        let failed = of_count(binaries, length, count, count == most, &mut take).await;
         if !failed.is_empty() {
-            let figure = Figure::new(
-                format!("{count} sites: steps that failed"),
-                "",
-                &[failed.len() as f64],
-            );
+            let name = format!("{count} sites: steps that failed");
+            let figure = Figure::new(name, "", &[failed.len() as f64]);
             let figure = figure.wanted(Target::AtMost(0.0));
             take(vec![figure.note(failed.join("; "))]);
         }
     }
-    Ok(())
+}
+
+/// All figures of one number of sites. Answers why steps failed: each ends itself alone, for what
+/// the others measure is worth having.
+async fn of_count(
+    binaries: &Binaries,
+    length: Length,
+    count: usize,
+    is_last: bool,
+    take: &mut impl FnMut(Vec<Figure>),
+) -> Vec<String> {
+    let why = |error: anyhow::Error| format!("{error:#}");
+    let started = async {
+        let fleet = Fleet::start(binaries, count).await?;
+        fleet.settle(CATCH_UP).await?;
+        anyhow::Ok(fleet)
+    };
+    let fleet = match started.await {
+        Ok(fleet) => fleet,
+        Err(error) => return vec![why(error)],
+    };
+    let mut failed = Vec::new();
+    for step in [
+        steady(&fleet, length).boxed_local(),
+        down::menu(&fleet, length).boxed_local(),
+        down::settings(&fleet, length).boxed_local(),
+        storm(&fleet).boxed_local(),
+    ] {
+        match step.await {
+            Ok(figures) => {
+                let figures = figures.into_iter().map(|figure| figure.of_sites(count));
+                take(figures.collect());
+            }
+            Err(error) => failed.push(why(error)),
+        }
+    }
+    if is_last {
+        match replica_killed(&fleet, binaries, length).await {
+            Ok(figures) => take(figures),
+            Err(error) => failed.push(why(error)),
+        }
+    }
+    failed
 }
 
 /// Appends events at random sites at a rate, for a time.
