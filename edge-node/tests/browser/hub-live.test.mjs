@@ -55,3 +55,36 @@ test('a site that is not heard turns grey and comes with the time of its last wo
   }
   await until('the site to be heard', () => page.locator(`#sites [data-site=${id}]:not([data-state=silent])`).count());
 });
+
+test('a site that takes no orders is shown as closed, in both languages, and again as healthy', async () => {
+  const pages = [await demo.dashboard('/'), await demo.dashboard('/', { locale: 'ja-JP' })];
+  const row = `#sites [data-site=${demo.site.id}]`;
+  await pages[0].waitForSelector(`${row}:not([data-state=closed])`);
+  await demo.api('POST', '/v1/site/close', { reason: 'burst pipe', until: new Date(Date.now() + 3_600_000).toISOString() });
+  try {
+    await pages[0].waitForSelector(`${row}[data-state=closed] >> text=Closed`);
+    await pages[1].waitForSelector(`${row}[data-state=closed] >> text=休止中`);
+    await assertAccessible(pages[0], 'a closed site');
+  } finally {
+    await demo.api('POST', '/v1/site/open', {});
+  }
+  await pages[0].waitForSelector(`${row}:not([data-state=closed])`);
+});
+
+test('a site that has not taken its menu yet is shown as updating, until it has', async () => {
+  const page = await demo.dashboard('/');
+  const row = `#sites [data-site=${demo.site.id}]`;
+  const { id: menu, version: before } = (await demo.hubApi('GET', '/v1/menus')).items[0];
+  await page.waitForSelector(`${row} .tag >> text="v${before}"`);
+  // What the hub sends down does not arrive while the edge holds still.
+  demo.signal('SIGSTOP');
+  try {
+    await demo.hubApi('PATCH', `/v1/menus/${menu}/items/soda`, { price: 211 });
+    await demo.hubApi('POST', `/v1/menus/${menu}/publish`, { note: 'Soda' });
+    await page.waitForSelector(`${row} .tag >> text=v${before + 1}`);
+    await assertAccessible(page, 'a site that is updating');
+  } finally {
+    demo.signal('SIGCONT');
+  }
+  await page.waitForSelector(`${row} .tag >> text="v${before + 1}"`);
+});

@@ -32,8 +32,12 @@ pub(crate) enum SiteState {
     Revoked,
     /// Never heard.
     Never,
+    /// It is to sell by a version of the menu that it has not taken yet.
+    Updating,
     /// Nothing to do.
     Healthy,
+    /// It takes no orders now, and nothing is wrong.
+    Closed,
 }
 
 /// A site as it is now. Values of one that is not heard are those of when it last was.
@@ -75,6 +79,8 @@ pub(crate) struct SiteNow {
     pub(crate) sold_out: i64,
     /// The version of the menu that it says it sells by.
     pub(crate) menu_version: Option<i64>,
+    /// The version that it is to take and has not taken yet.
+    pub(crate) menu_wanted: Option<i64>,
 }
 
 /// A site with what is needed to sum it up.
@@ -149,7 +155,7 @@ pub(crate) struct Sum {
 pub(crate) struct Alarm {
     /// The site.
     site: String,
-    /// A state of the site other than healthy, `menu-refused` or `parked`.
+    /// A state of the site that a person has to look at, `menu-refused` or `parked`.
     kind: String,
     /// Since when, where that is known.
     since: Option<DateTime<Utc>>,
@@ -213,6 +219,8 @@ pub(super) struct Signs {
     pub(super) is_same: bool,
     pub(super) lag_events: i64,
     pub(super) late_orders: i64,
+    pub(super) is_updating: bool,
+    pub(super) is_closed: bool,
 }
 
 impl Signs {
@@ -226,6 +234,8 @@ impl Signs {
             _ if !self.is_heard => SiteState::Silent,
             _ if self.lag_events > BEHIND_EVENTS => SiteState::Behind,
             _ if self.late_orders >= SLOW_ORDERS => SiteState::Slow,
+            _ if self.is_updating => SiteState::Updating,
+            _ if self.is_closed => SiteState::Closed,
             _ => SiteState::Healthy,
         }
     }
@@ -335,110 +345,5 @@ pub(super) fn tenths(value: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FINE: Signs = Signs {
-        is_conflicting: false,
-        is_revoked: false,
-        was_heard: true,
-        is_heard: true,
-        is_same: true,
-        lag_events: 0,
-        late_orders: 0,
-    };
-
-    fn known(site: &str, currency: &str, signs: Signs) -> Known {
-        Known {
-            now: SiteNow {
-                site: site.to_owned(),
-                name: site.to_owned(),
-                region: None,
-                time_zone: "UTC".to_owned(),
-                currency: currency.to_owned(),
-                state: signs.state(),
-                is_stale: !signs.is_heard,
-                last_seen: None,
-                lag_events: signs.lag_events,
-                orders_per_minute: 1.2,
-                last_hour: vec![0; 12],
-                open_orders: 2,
-                late_orders: signs.late_orders,
-                orders_today: 10,
-                revenue_today: 5_000,
-                preparation_p50_seconds: None,
-                sold_out: 1,
-                menu_version: Some(1),
-            },
-            since: None,
-            before: Before {
-                orders: 8,
-                revenue: 4_000,
-            },
-            times: vec![(10, 1), (20, 3)],
-            times_before: Vec::new(),
-            refused: None,
-            parked: 0,
-        }
-    }
-
-    #[test]
-    fn the_worst_sign_decides() {
-        assert_eq!(FINE.state(), SiteState::Healthy);
-        let slow = Signs {
-            late_orders: 3,
-            ..FINE
-        };
-        assert_eq!(slow.state(), SiteState::Slow);
-        let behind = Signs {
-            lag_events: 101,
-            ..slow
-        };
-        assert_eq!(behind.state(), SiteState::Behind);
-        let silent = Signs {
-            is_heard: false,
-            ..behind
-        };
-        assert_eq!(silent.state(), SiteState::Silent);
-        let never = Signs {
-            was_heard: false,
-            ..silent
-        };
-        assert_eq!(never.state(), SiteState::Never);
-    }
-
-    #[test]
-    fn the_worst_comes_first_and_money_is_summed_by_its_kind() {
-        let silent = Signs {
-            is_heard: false,
-            ..FINE
-        };
-        let all = [
-            known("a", "EUR", FINE),
-            known("b", "JPY", FINE),
-            known("c", "EUR", silent),
-        ];
-        let overview = Overview::of(Utc::now(), all.iter());
-        let order: Vec<&str> = overview.sites.iter().map(|site| &*site.site).collect();
-        assert_eq!(order, ["c", "a", "b"]);
-        let totals = &overview.totals;
-        assert_eq!((totals.orders, totals.before_orders), (30, 24));
-        let money: Vec<_> = totals
-            .currencies
-            .iter()
-            .map(|one| (&*one.currency, one.orders, one.revenue, one.before_revenue))
-            .collect();
-        assert_eq!(
-            money,
-            [("EUR", 20, 10_000, 8_000), ("JPY", 10, 5_000, 4_000)]
-        );
-        // What was so when a site was last heard is no rate of now.
-        assert_eq!((totals.orders_per_minute, totals.in_touch), (2.4, 2));
-        assert_eq!(
-            totals.preparation_p50_seconds,
-            Some(tenths(buckets::preparation(20)))
-        );
-        let alarms: Vec<_> = overview.alarms.iter().map(|one| &*one.kind).collect();
-        assert_eq!(alarms, ["silent"]);
-    }
-}
+#[path = "board_tests.rs"]
+mod tests;

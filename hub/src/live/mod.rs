@@ -6,7 +6,9 @@
 //! read and moves slowly, such as what last week was like, is read every few seconds.
 
 mod board;
+mod latest;
 mod read;
+mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +22,8 @@ use uuid::Uuid;
 
 use self::board::Known;
 pub(crate) use self::board::{Latest, Overview, SiteNow};
+pub(crate) use self::latest::latest;
 use self::read::Slow;
-pub(crate) use self::read::latest;
 use crate::health::Health;
 
 /// The pause between two looks while somebody looks: with the time that a look takes, well below the

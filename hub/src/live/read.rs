@@ -5,17 +5,16 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sqlx::PgPool;
-use sqlx::types::Json as Jsonb;
 use sunakku_common::local_time::{day, hour, local, midnight, moment};
-use uuid::Uuid;
 
-use super::board::{Before, Known, Latest, LatestLine, Signs, SiteNow, half, tenths};
+use super::board::{Before, Known, Signs, SiteNow, half, tenths};
+use super::standing::{self, Standing, Told};
 use crate::sites::SILENT_AFTER_SECONDS;
 
 /// Five-minute pieces of the last hour.
 const PIECES: usize = 12;
 
-/// What moves slowly: the week before, preparation times, what is refused and parked.
+/// What moves slowly: the week before, preparation times, what is refused, parked and wanted.
 #[derive(Debug, Default)]
 pub(super) struct Slow(HashMap<String, SlowSite>);
 
@@ -26,6 +25,7 @@ struct SlowSite {
     times_before: Vec<(i32, i64)>,
     refused: Option<(i64, String)>,
     parked: i64,
+    standing: Standing,
 }
 
 /// Sites with moments of their own clocks, as parameters of a query.
@@ -71,6 +71,9 @@ impl Slow {
         slow.read_before(pool, &past).await?;
         slow.read_times(pool, &recent).await?;
         slow.read_troubles(pool).await?;
+        for (site, standing) in standing::read(pool, now).await? {
+            slow.of(site).standing = standing;
+        }
         Ok(slow)
     }
 
@@ -175,7 +178,11 @@ struct Row {
     is_same: bool,
     is_revoked: bool,
     conflict_since: Option<DateTime<Utc>>,
+    menu_id: Option<String>,
     menu_version: Option<i64>,
+    is_published: bool,
+    refused_menu_id: Option<String>,
+    refused_version: Option<i64>,
     open_orders: i64,
     late_orders: i64,
     sold_out: i64,
@@ -197,7 +204,9 @@ pub(super) async fn sites(
                 (select min(i.first_seen_at) from site_instance i
                  where i.site_id = s.site_id and i.state = 'refused'
                    and now() - i.last_seen_at < interval '5 minutes') as conflict_since,
-                m.version as menu_version, coalesce(o.open_orders, 0) as open_orders,
+                m.menu_id, m.version as menu_version,
+                m.hash is not null as is_published, m.refused_menu_id, m.refused_version,
+                coalesce(o.open_orders, 0) as open_orders,
                 coalesce(o.late_orders, 0) as late_orders, coalesce(x.sold_out, 0) as sold_out
          from site s
          left join site_cursor c on c.site_id = s.site_id and c.is_current
@@ -243,6 +252,13 @@ impl Row {
     }
 
     fn known(self, slow: SlowSite, (orders, revenue): (i64, i64), last_hour: Vec<i64>) -> Known {
+        let menu_wanted = slow.standing.updates_to(&Told {
+            menu: self.menu_id.as_deref(),
+            version: self.menu_version,
+            is_published: self.is_published,
+            refused_menu: self.refused_menu_id.as_deref(),
+            refused_version: self.refused_version,
+        });
         let signs = Signs {
             is_conflicting: self.conflict_since.is_some(),
             is_revoked: self.is_revoked,
@@ -251,6 +267,8 @@ impl Row {
             is_same: self.is_same,
             lag_events: self.lag_events,
             late_orders: self.late_orders,
+            is_updating: menu_wanted.is_some(),
+            is_closed: slow.standing.is_closed(self.now, self.zone()),
         };
         let is_stale = !self.is_heard;
         Known {
@@ -274,6 +292,7 @@ impl Row {
                 preparation_p50_seconds: half(slow.times.iter()),
                 sold_out: self.sold_out,
                 menu_version: self.menu_version,
+                menu_wanted,
                 site: self.site_id,
                 name: self.name,
                 region: self.region,
@@ -329,62 +348,4 @@ async fn today(pool: &PgPool, rows: &[Row]) -> Result<HashMap<String, (i64, i64)
     .await?;
     let of = |(site, orders, revenue)| (site, (orders, revenue));
     Ok(sums.into_iter().map(of).collect())
-}
-
-#[derive(sqlx::FromRow)]
-struct LatestRow {
-    order_id: Uuid,
-    site_id: String,
-    number: i32,
-    state: String,
-    total: i64,
-    currency: String,
-    placed_at: DateTime<Utc>,
-    committed_at: DateTime<Utc>,
-    lines: Jsonb<Vec<LatestLine>>,
-}
-
-/// The latest orders, the newest first: of one site, or of those that may be seen.
-///
-/// # Errors
-/// When the database does not answer.
-pub(crate) async fn latest(
-    pool: &PgPool,
-    site: Option<&str>,
-    sites: Option<&[String]>,
-    limit: i64,
-) -> Result<Vec<Latest>, sqlx::Error> {
-    let rows: Vec<LatestRow> = sqlx::query_as(
-        "select o.order_id, o.site_id, o.number, o.state, o.total, o.currency, o.placed_at,
-                o.committed_at,
-                coalesce((select jsonb_agg(jsonb_build_object('name', l.name,
-                                                              'quantity', l.quantity)
-                                           order by l.line)
-                          from order_line l
-                          where l.site_id = o.site_id and l.order_id = o.order_id), '[]') as lines
-         from (select * from site_order
-               where ($1::text is null or site_id = $1)
-                 and ($2::text[] is null or site_id = any($2))
-               order by placed_at desc, order_id desc limit $3) o
-         order by o.placed_at desc, o.order_id desc",
-    )
-    .bind(site)
-    .bind(sites)
-    .bind(limit)
-    // Planned anew each time: which index is best depends on what is asked for.
-    .persistent(false)
-    .fetch_all(pool)
-    .await?;
-    let order = |row: LatestRow| Latest {
-        id: row.order_id,
-        site: row.site_id,
-        number: row.number,
-        state: row.state,
-        total: row.total,
-        currency: row.currency,
-        placed_at: row.placed_at,
-        committed_at: row.committed_at,
-        lines: row.lines.0,
-    };
-    Ok(rows.into_iter().map(order).collect())
 }

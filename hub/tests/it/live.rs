@@ -7,7 +7,7 @@ use chrono::{TimeDelta, Utc};
 use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sunakku_common::event::timestamp;
+use sunakku_common::event::{kind, timestamp};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -249,6 +249,49 @@ async fn a_site_that_falls_silent_comes_first_with_what_was_last_known() -> Resu
         .await?;
     let gone = viewer.next("gone", |_| true).await?;
     ensure!(gone == json!({"site": "zzz"}), "{gone}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_site_that_is_to_take_a_menu_or_takes_no_orders_is_told_so() -> Result<()> {
+    let world = World::new(&["s1"]).await?;
+    let hub = Hub::start(&world, "hub").await?;
+    let admin = Admin::of(&hub).await?;
+    admin.lunch(&["s1"]).await?;
+    let mut site = world.site("s1").await?;
+    let tell = async |site: &mut Log, kind: &str, body: Value| {
+        let seq = site.push(kind, &body);
+        site.commit(seq, seq).await
+    };
+    tell(&mut site, kind::MENU_ACTIVATED, json!({"version": 7})).await?;
+    let mut viewer = Viewer::open(&hub, "", &hub.token("ann").await?).await?;
+    let is = |state: &'static str, wanted: Value| {
+        move |data: &Value| {
+            row(data, "s1").is_ok_and(|row| row["state"] == state && row["menu_wanted"] == wanted)
+        }
+    };
+    let snapshot = viewer.next("snapshot", |_| true).await?;
+    ensure!(is("healthy", Value::Null)(&snapshot["overview"]));
+
+    admin.publish().await?;
+    viewer.next("sites", is("updating", json!(1))).await?;
+    let body = json!({"version": 1, "hash": "00", "menu": "lunch"});
+    tell(&mut site, kind::MENU_ACTIVATED, body).await?;
+    viewer.next("sites", is("healthy", Value::Null)).await?;
+
+    let until = timestamp(Utc::now() + TimeDelta::hours(1));
+    let body = json!({"until": until, "by": {"actor": "kim"}, "reason": "burst pipe"});
+    tell(&mut site, kind::SITE_CLOSED, body).await?;
+    viewer.next("sites", is("closed", Value::Null)).await?;
+    let overview = admin.get("/v1/overview").await?;
+    ensure!(overview["alarms"] == json!([]), "{overview}");
+    tell(
+        &mut site,
+        kind::SITE_OPENED,
+        json!({"by": {"actor": "kim"}}),
+    )
+    .await?;
+    viewer.next("sites", is("healthy", Value::Null)).await?;
     Ok(())
 }
 

@@ -21,10 +21,10 @@ const NEW_MS = 3_000;
 /** How a state looks. @type {Record<string, [string, string]>} */
 const STATES = {
   conflict: ['bad', 'copy'], differs: ['bad', 'octagon-alert'], silent: ['warn', 'cloud-off'], behind: ['warn', 'hourglass'], slow: ['warn', 'triangle-alert'],
-  revoked: ['bad', 'ban'], never: ['info', 'key-round'], healthy: ['ok', 'circle-check'], 'menu-refused': ['bad', 'utensils'], parked: ['warn', 'triangle-alert'],
+  revoked: ['bad', 'ban'], never: ['info', 'key-round'], updating: ['info', 'refresh-cw'], healthy: ['ok', 'circle-check'], closed: ['idle', 'moon'], 'menu-refused': ['bad', 'utensils'], parked: ['warn', 'triangle-alert'],
 };
 const RANKS = Object.keys(STATES);
-const look = (/** @type {any} */ site) => !['healthy', 'never', 'revoked'].includes(site.state);
+const look = (/** @type {any} */ site) => !['healthy', 'updating', 'closed', 'never', 'revoked'].includes(site.state);
 
 /** What the hub has told: totals, alarms, sites by id, latest orders. */
 const told = signal(/** @type {{totals: any, alarms: any[], sites: Map<string, any>, orders: any[]} | null} */ (null));
@@ -88,7 +88,7 @@ function Totals({ totals, sites }) {
   const slower = totals.preparation_p50_seconds !== null && totals.before_preparation_p50_seconds !== null ? totals.preparation_p50_seconds - totals.before_preparation_p50_seconds : null;
   const hour = Array.from({ length: 12 }, (_, n) => sites.reduce((sum, site) => sum + (site.is_stale ? 0 : site.last_hour[n] ?? 0), 0));
   return html`<dl class="stats" id="totals"><div class="stat" data-figure="orders"><dt>${t('live.orders')}</dt><dd>${count(totals.orders)}</dd><dd class="sub"><${Trend} is=${totals.orders} was=${totals.before_orders} on=${before} /></dd><${Spark} values=${hour} width=${72} /></div>
-    <div class="stat" data-figure="revenue"><dt>${t('live.revenue')}</dt><dd>${money(main.revenue, main.currency, language.value)}</dd><dd class="sub"><${Trend} is=${main.revenue} was=${main.before_revenue} /> ${others ? t('live.and', { more: others }) : main.orders ? t('live.an-order', { amount: money(Math.round(main.revenue / main.orders), main.currency, language.value) }) : ''}</dd></div>
+    <div class="stat" data-figure="revenue"><dt>${t('live.revenue')}</dt><dd>${money(main.revenue, main.currency, language.value)}</dd><dd class="sub">${main.before_revenue > 0 && html`<${Trend} is=${main.revenue} was=${main.before_revenue} />`} ${others ? t('live.and', { more: others }) : main.orders ? t('live.an-order', { amount: money(Math.round(main.revenue / main.orders), main.currency, language.value) }) : ''}</dd></div>
     <div class="stat ${totals.late_orders ? 'warn' : ''}" data-figure="open"><dt>${t('live.open')}</dt><dd>${count(totals.open_orders)}</dd><dd class="sub">${totals.late_orders ? t('live.late', { n: totals.late_orders }) : t('live.rate', { n: totals.orders_per_minute.toFixed(1) })}</dd></div>
     <div class="stat" data-figure="prep"><dt>${t('typical-prep')}</dt><dd>${totals.preparation_p50_seconds === null ? '–' : clockOf(totals.preparation_p50_seconds)}</dd><dd class="sub">${slower === null ? t('live.two-hours') : html`<span class=${slower > 0 ? 'down' : 'up'}><span aria-hidden="true">${slower > 0 ? '▲' : '▼'}</span><span class="sr">${t(slower > 0 ? 'live.slower' : 'live.faster')}</span> ${age(Math.abs(slower))}</span> ${before}`}</dd></div>
     <div class="stat" data-figure="sold-out"><dt>${t('live.sold-out')}</dt><dd>${count(totals.sold_out)}</dd><dd class="sub">${t('live.at-sites', { n: totals.sold_out_sites })}</dd></div>
@@ -102,7 +102,13 @@ function Row({ site }) {
   const color = kind === 'warn' || kind === 'bad' ? 'var(--c4)' : 'var(--c1)';
   return html`<tr data-site=${site.site} data-state=${site.state} class=${look(site) ? 'att' : ''}><td><a href=${address('sites', { site: site.site })}><${Site} id=${site.site} small=${site.region ?? ''} /></a></td><td><${Pill} kind=${kind} icon=${icon}>${t(`site.${site.state}`)}<//></td>
     <td class="rate ${old}"><${Spark} values=${site.last_hour} color=${old ? 'var(--c6)' : color} /><b class="num">${site.orders_per_minute.toFixed(1)}</b></td><td class="n ${old}"><b>${count(site.open_orders)}</b></td><td class="n ${site.state === 'slow' ? 'warn-text' : old}">${site.preparation_p50_seconds === null ? '–' : clockOf(site.preparation_p50_seconds)}</td>
-    <td class="n ${old}">${site.sold_out ? count(site.sold_out) : html`<span class="muted">0</span>`}</td><td class="n ${old}">${t('events.n', { n: count(site.lag_events) })}</td><td class="n ${site.state === 'silent' ? 'warn-text' : 'mid'}">${site.state === 'silent' ? clock(site.last_seen, zoneOf(site.site)) : ago(site.last_seen)}</td><td class="right">${site.menu_version === null ? '–' : html`<span class="tag">v${site.menu_version}</span>`}</td></tr>`;
+    <td class="n ${old}">${site.sold_out ? count(site.sold_out) : html`<span class="muted">0</span>`}</td><td class="n ${old}">${t('events.n', { n: count(site.lag_events) })}</td><td class="n ${site.state === 'silent' ? 'warn-text' : 'mid'}">${site.state === 'silent' ? clock(site.last_seen, zoneOf(site.site)) : ago(site.last_seen)}</td><td class="right"><${MenuOf} site=${site} /></td></tr>`;
+}
+
+/** The version that a site sells by, and the one that it is to take. @param {{site: any}} props */
+function MenuOf({ site: { menu_version: is, menu_wanted: wanted } }) {
+  if (wanted === null) return is === null ? '–' : html`<span class="tag">v${is}</span>`;
+  return html`<span class="tag" title=${t('live.menu-wanted', { n: wanted })}>${is !== null && `v${is} `}<span aria-hidden="true">→</span><span class="sr">${t('live.menu-wanted', { n: wanted })}</span> v${wanted}</span>`;
 }
 
 /** @param {{rows: any[]}} props */

@@ -1,0 +1,1 @@
+drop index site_event_standing_idx;
