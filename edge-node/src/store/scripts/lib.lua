@@ -24,14 +24,22 @@ local function checksum(seq, at, kind, body)
     return redis.sha1hex(seq .. at .. kind .. body)
 end
 
+-- Where the log stands, once this script has asked: its last sequence and what it takes. Each further call of
+-- Redis costs more than to keep it in mind.
+local last_seq, log_bytes
+
 -- `at` and `sum` are given for entries that are told again.
 local function append(kind, body, at, sum)
     at = at or now
-    local seq = redis.call('HINCRBY', meta, 'seq', 1)
-    sum = sum or checksum(seq, at, kind, body)
-    redis.call('XADD', log, seq .. '-0', 'k', kind, 't', at, 'b', body, 's', sum)
-    redis.call('HINCRBY', meta, 'bytes', #body + ENTRY_OVERHEAD)
-    return seq
+    if not last_seq then
+        last_seq, log_bytes = unpack(redis.call('HMGET', meta, 'seq', 'bytes'))
+    end
+    last_seq = string.format('%d', last_seq + 1)
+    log_bytes = string.format('%d', log_bytes + #body + ENTRY_OVERHEAD)
+    sum = sum or checksum(last_seq, at, kind, body)
+    redis.call('HSET', meta, 'seq', last_seq, 'bytes', log_bytes)
+    redis.call('XADD', log, last_seq .. '-0', 'k', kind, 't', at, 'b', body, 's', sum)
+    return last_seq
 end
 
 -- Fields of an order's hash that never change; those of a ticket by their last part.
@@ -62,13 +70,14 @@ end
 
 -- The answer that makes anything further needless, or nil.
 local function settled()
-    local epoch, seq = unpack(redis.call('HMGET', meta, 'epoch', 'seq'))
+    local epoch, seq, bytes = unpack(redis.call('HMGET', meta, 'epoch', 'seq', 'bytes'))
     if not epoch then
         return { 'unborn' }
     end
     if epoch ~= seen_epoch or tonumber(seq) < seen_seq then
         return { 'set-back' }
     end
+    last_seq, log_bytes = seq, bytes
     local kept = redis.call('GET', KEYS[3])
     if not kept then
         return nil
@@ -106,18 +115,30 @@ local function answer_order()
 end
 
 local function with_head(answer)
-    table.insert(answer, redis.call('HGET', meta, 'seq') or '0')
+    table.insert(answer, last_seq or redis.call('HGET', meta, 'seq') or '0')
     return answer
 end
 
--- The site's own low-stock mark of a SKU, or else the menu's; false without.
-local function low_mark(sku)
-    return redis.call('HGET', meta, 'low:' .. sku) or redis.call('HGET', meta, 'menu-low:' .. sku)
+-- The low-stock marks of SKUs: for each the site's own, or else the menu's; false without.
+local function low_marks(skus)
+    local fields = {}
+    for _, sku in ipairs(skus) do
+        table.insert(fields, 'low:' .. sku)
+        table.insert(fields, 'menu-low:' .. sku)
+    end
+    local found, marks = redis.call('HMGET', meta, unpack(fields)), {}
+    for i = 1, #skus do
+        marks[i] = found[2 * i - 1] or found[2 * i]
+    end
+    return marks
 end
 
--- One entry of an event's `stock` list. SKUs are codes and need no escaping.
-local function stock_change(sku, delta, on_hand, suspended)
-    local mark = low_mark(sku)
+-- One entry of an event's `stock` list. SKUs are codes and need no escaping. `mark` is the SKU's low-stock mark
+-- where the caller knows it.
+local function stock_change(sku, delta, on_hand, suspended, mark)
+    if mark == nil then
+        mark = low_marks({ sku })[1]
+    end
     return '{"sku":"' .. sku .. '","delta":' .. delta .. ',"on_hand":' .. (on_hand or 'null')
         .. ',"suspended":' .. (suspended and 'true' or 'false')
         .. (mark and ',"low_mark":' .. mark or '') .. '}'
@@ -155,32 +176,48 @@ local function move_order(order, state, more, cause)
 end
 
 -- Takes units from stock (hash) unless some are short or off sale (set): `list` from `first` on
--- holds pairs of SKU and units. Answers the changes for the event and what was taken for the
+-- holds pairs of SKU and units, each SKU once. Answers the changes for the event and what was taken for the
 -- order; or, changing nothing, nil and the level of every SKU: SKU, on hand ('' uncounted),
 -- suspended (0/1).
 local function claim(stock, suspended, list, first)
-    local levels, short = {}, false
+    local skus = {}
     for i = first, #list, 2 do
-        local on_hand = redis.call('HGET', stock, list[i])
-        local off = redis.call('SISMEMBER', suspended, list[i])
-        table.insert(levels, list[i])
-        table.insert(levels, on_hand or '')
-        table.insert(levels, tostring(off))
-        if off == 1 or (on_hand and tonumber(on_hand) < tonumber(list[i + 1])) then
-            short = true
-        end
+        table.insert(skus, list[i])
+    end
+    if #skus == 0 then
+        return '', ''
+    end
+    local on_hand, off = redis.call('HMGET', stock, unpack(skus)), {}
+    for _, sku in ipairs(redis.call('SMEMBERS', suspended)) do
+        off[sku] = true
+    end
+    local short = false
+    for i, sku in ipairs(skus) do
+        local units = tonumber(list[first + 2 * i - 1])
+        short = short or off[sku] or (on_hand[i] and tonumber(on_hand[i]) < units)
     end
     if short then
+        local levels = {}
+        for i, sku in ipairs(skus) do
+            table.insert(levels, sku)
+            table.insert(levels, on_hand[i] or '')
+            table.insert(levels, off[sku] and '1' or '0')
+        end
         return nil, levels
     end
-    local changes, taken = {}, {}
-    for i = first, #list, 2 do
-        local sku, units = list[i], list[i + 1]
-        if redis.call('HEXISTS', stock, sku) == 1 then
-            local left = redis.call('HINCRBY', stock, sku, '-' .. units)
-            table.insert(changes, stock_change(sku, '-' .. units, left, false))
+    local marks, left, changes, taken = low_marks(skus), {}, {}, {}
+    for i, sku in ipairs(skus) do
+        if on_hand[i] then
+            local units = list[first + 2 * i - 1]
+            local rest = string.format('%d', on_hand[i] - units)
+            table.insert(left, sku)
+            table.insert(left, rest)
+            table.insert(changes, stock_change(sku, '-' .. units, rest, false, marks[i]))
             table.insert(taken, sku .. '=' .. units)
         end
+    end
+    if #left > 0 then
+        redis.call('HSET', stock, unpack(left))
     end
     return table.concat(changes, ','), table.concat(taken, ',')
 end

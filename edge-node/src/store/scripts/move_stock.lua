@@ -58,5 +58,5 @@ local off = redis.call('SISMEMBER', suspended, sku)
 append(kind, '{"stock":[' .. stock_change(sku, delta, on_hand, off == 1) .. '],"by":' .. by
     .. ',"reason":' .. ARGV[8] .. '}')
 return remember({ 'ok', on_hand or '', tostring(off),
-    redis.call('ZSCORE', suspensions, sku) or '', low_mark(sku) or '',
+    redis.call('ZSCORE', suspensions, sku) or '', low_marks({ sku })[1] or '',
     tostring(redis.call('SISMEMBER', KEYS[7], sku)) })

@@ -18,7 +18,7 @@ local answer = settled()
 if answer then
     return answer
 end
-if tonumber(redis.call('HGET', meta, 'bytes')) >= tonumber(ARGV[8]) then
+if tonumber(log_bytes) >= tonumber(ARGV[8]) then
     return { 'log-full' }
 end
 
@@ -53,27 +53,32 @@ for i = 16, last_slot, 3 do
 end
 
 local number = redis.call('INCR', KEYS[10])
+if number == 1 then
+    -- The first of the day, which is over long before its counter is.
+    redis.call('EXPIRE', KEYS[10], ARGV[9])
+end
 if number <= tonumber(ARGV[10]) then
     -- The store was set back; the guests who hold the numbers since then were not.
     number = redis.call('INCRBY', KEYS[10], ARGV[10] + 1 - number)
 end
-redis.call('EXPIRE', KEYS[10], ARGV[9])
 local place = redis.call('HINCRBY', meta, 'orders', 1)
-redis.call('HSET', order, 'id', id, 'number', number, 'state', 'placed', 'place', place,
-    'details', details, 'by', by, 'taken', taken, 'placed_at', now)
+local seq = append('order.placed', '{"order":"' .. id .. '","number":' .. number .. ',"key":'
+    .. ARGV[7] .. ',"by":' .. by .. ',"stock":[' .. changes
+    .. '],"details":' .. details .. '}')
+local fields = { 'id', id, 'number', number, 'state', 'placed', 'place', place, 'details', details,
+    'by', by, 'taken', taken, 'placed_at', now, 'seq', seq }
 if #slots > 0 then
-    redis.call('HSET', order, 'slots', table.concat(slots, ','))
+    table.insert(fields, 'slots')
+    table.insert(fields, table.concat(slots, ','))
 end
 if device ~= '' then
-    redis.call('HSET', order, 'device', device)
+    table.insert(fields, 'device')
+    table.insert(fields, device)
     redis.call('HINCRBY', KEYS[11], device, 1)
 end
+redis.call('HSET', order, unpack(fields))
 redis.call('EXPIRE', order, ARGV[9])
 redis.call('ZADD', KEYS[5], place, id)
 redis.call('ZADD', KEYS[6], place, id)
 redis.call('ZADD', KEYS[7], ARGV[11], id)
-local seq = append('order.placed', '{"order":"' .. id .. '","number":' .. number .. ',"key":'
-    .. ARGV[7] .. ',"by":' .. by .. ',"stock":[' .. changes
-    .. '],"details":' .. details .. '}')
-redis.call('HSET', order, 'seq', seq)
 return remember({ 'ok', id, tostring(number) })

@@ -10,29 +10,39 @@ local answer = settled()
 if answer then
     return answer
 end
-if redis.call('HGET', order, 'state') ~= 'placed' or redis.call('HEXISTS', order, 'tickets') == 1 then
+local state, number, place, routed =
+    unpack(redis.call('HMGET', order, 'state', 'number', 'place', 'tickets'))
+if state ~= 'placed' or routed then
     redis.call('ZREM', KEYS[5], ARGV[5])
     return { 'done' }
 end
 
-local number, place = unpack(redis.call('HMGET', order, 'number', 'place'))
-local ids = {}
+local ids, fields, places, unseen = {}, {}, {}, {}
+local function add(list, ...)
+    for _, value in ipairs({ ... }) do
+        table.insert(list, value)
+    end
+end
 for i = 8, #ARGV, 4 do
     local ticket = ARGV[i]
+    local name = 'ticket:' .. ticket
     -- Tickets stand in line by their order's place, those of one order by their number.
     local line = string.format('%d', place * 1000 + #ids + 1)
-    redis.call('HSET', order, 'ticket:' .. ticket, ARGV[i + 3], 'ticket:' .. ticket .. ':state',
-        'waiting', 'ticket:' .. ticket .. ':done', '', 'ticket:' .. ticket .. ':lines',
-        ARGV[i + 2], 'ticket:' .. ticket .. ':station', ARGV[i + 1],
-        'ticket:' .. ticket .. ':place', line)
+    add(fields, name, ARGV[i + 3], name .. ':state', 'waiting', name .. ':done', '',
+        name .. ':lines', ARGV[i + 2], name .. ':station', ARGV[i + 1], name .. ':place', line)
+    add(places, line, ticket)
+    add(unseen, ARGV[7], ticket)
     redis.call('SET', KEYS[9 + #ids], ARGV[5], 'EX', ARGV[6])
-    redis.call('ZADD', KEYS[6], line, ticket)
-    redis.call('ZADD', KEYS[7], line, ticket)
-    redis.call('ZADD', KEYS[8], ARGV[7], ticket)
     table.insert(ids, ticket)
     append('ticket.created', '{"ticket":"' .. ticket .. '","order":"' .. ARGV[5] .. '","number":'
         .. number .. ',"by":' .. by .. ',"details":' .. ARGV[i + 3] .. '}')
 end
-redis.call('HSET', order, 'tickets', table.concat(ids, ','))
+if #ids > 0 then
+    redis.call('ZADD', KEYS[6], unpack(places))
+    redis.call('ZADD', KEYS[7], unpack(places))
+    redis.call('ZADD', KEYS[8], unpack(unseen))
+end
+add(fields, 'tickets', table.concat(ids, ','))
+redis.call('HSET', order, unpack(fields))
 redis.call('ZREM', KEYS[5], ARGV[5])
 return { 'ok' }
