@@ -1,5 +1,6 @@
 //! Follows the site log from a sequence on, across restarts of Redis and changes of epoch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -8,8 +9,6 @@ use tokio::sync::watch;
 
 use crate::store::{ErrorChain, LogEntry, Store, StoreError};
 
-/// How long one read waits for an entry. Also how soon a change of epoch is noticed at the latest.
-const BLOCK: Duration = Duration::from_secs(2);
 /// Entries of one read at most.
 const LIMIT: usize = 500;
 /// Pause before Redis is tried again.
@@ -18,6 +17,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A reader's place in the log.
 pub(crate) struct Tail {
     store: Store,
+    /// For reading by itself, while it is behind the others.
     connection: Option<MultiplexedConnection>,
     epochs: watch::Receiver<Epoch>,
     epoch: Epoch,
@@ -28,7 +28,7 @@ pub(crate) struct Tail {
 #[derive(Debug)]
 pub(crate) enum Tailed {
     /// The next entries, without a gap after those before; none when nothing came for a while.
-    Entries(Vec<LogEntry>),
+    Entries(Vec<Arc<LogEntry>>),
     /// The store has a new epoch; entries will come from its first on.
     NewEpoch,
     /// Entries after the reader's place are no longer kept; the next one that is.
@@ -87,14 +87,13 @@ impl Tail {
                 Ok(entries) => return self.advance(entries),
                 Err(error) => {
                     tracing::debug!(error = %ErrorChain(&error), "the log cannot be read");
-                    self.connection = None;
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    fn advance(&mut self, mut entries: Vec<LogEntry>) -> Tailed {
+    fn advance(&mut self, mut entries: Vec<Arc<LogEntry>>) -> Tailed {
         let Some(first) = entries.first() else {
             return Tailed::Entries(entries);
         };
@@ -113,15 +112,9 @@ impl Tail {
         Tailed::Entries(entries)
     }
 
-    async fn read(&mut self) -> Result<Vec<LogEntry>, StoreError> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => self
-                .connection
-                .insert(self.store.blocking_connection(BLOCK).await?),
-        };
-        self.store
-            .wait_for_entries(connection, self.after, LIMIT, BLOCK)
-            .await
+    async fn read(&mut self) -> Result<Vec<Arc<LogEntry>>, StoreError> {
+        let place = (self.epoch, self.after);
+        let own = &mut self.connection;
+        self.store.next_entries(own, place, LIMIT).await
     }
 }

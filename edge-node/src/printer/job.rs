@@ -1,6 +1,7 @@
 //! What a printer has to print, and how it stands in the log.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -93,7 +94,7 @@ impl Line {
         }
     }
 
-    pub(super) fn take(&mut self, printer: &config::Printer, entries: &[LogEntry]) {
+    pub(super) fn take(&mut self, printer: &config::Printer, entries: &[Arc<LogEntry>]) {
         for entry in entries {
             self.read = entry.seq;
             let job = Job::of(printer, entry);
@@ -212,7 +213,7 @@ mod tests {
                     continue;
                 }
                 let Some((seq, mine)) = entries.next() else { break };
-                line.take(&printer, &[created(seq, if *mine { "grill" } else { "bar" })]);
+                line.take(&printer, &[Arc::new(created(seq, if *mine { "grill" } else { "bar" }))]);
                 prop_assert_eq!(line.read, seq);
             }
         }

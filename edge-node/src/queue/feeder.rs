@@ -1,5 +1,6 @@
 //! The `work` reader: gives the queue one job for each order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -56,7 +57,7 @@ impl Queue {
     }
 
     /// Publishes the jobs of these entries, and does those that the queue did not take.
-    async fn publish_all(&self, epoch: Epoch, entries: &[LogEntry]) {
+    async fn publish_all(&self, epoch: Epoch, entries: &[Arc<LogEntry>]) {
         let jobs = entries.iter().filter_map(|entry| job(epoch, entry));
         let jobs: Vec<Job> = jobs.collect();
         while self.is_paused() && !self.is_up() {

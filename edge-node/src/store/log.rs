@@ -156,7 +156,7 @@ impl Store {
     }
 
     /// Waits on `connection` for entries after a sequence, at most `limit`; empty when none came.
-    pub(crate) async fn wait_for_entries(
+    pub(super) async fn wait_for_entries(
         &self,
         connection: &mut redis::aio::MultiplexedConnection,
         after: u64,

@@ -21,6 +21,7 @@ mod menu;
 mod orders;
 mod pictures;
 mod prints;
+mod recent;
 mod record;
 mod scripts;
 mod server;
@@ -68,6 +69,7 @@ pub use tries::{Patience, Try};
 
 use keys::Keys;
 use life::Life;
+use recent::Recent;
 use scripts::{Script, Scripts};
 
 /// How long one command may take. A slow disk was seen to stall an fsync for over a second, so
@@ -101,6 +103,7 @@ struct Inner {
     scripts: Scripts,
     log_budget_bytes: u64,
     life: Life,
+    recent: Recent,
 }
 
 /// Names one change for as long as it may be asked for again.
@@ -221,6 +224,7 @@ impl Store {
             scripts: Scripts::new(),
             log_budget_bytes,
             life: Life::new(),
+            recent: Recent::new(),
         };
         let store = Self {
             inner: Arc::new(inner),
@@ -264,7 +268,7 @@ impl Store {
     }
 
     /// A connection of its own for blocking reads, which must not hold up other commands.
-    pub(crate) async fn blocking_connection(
+    async fn blocking_connection(
         &self,
         longest_block: Duration,
     ) -> Result<MultiplexedConnection, StoreError> {

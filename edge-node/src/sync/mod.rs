@@ -6,6 +6,7 @@ mod model_tests;
 mod step;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -65,7 +66,7 @@ pub struct Replicator {
 struct Progress {
     tail: Tail,
     at: Anchor,
-    pending: VecDeque<LogEntry>,
+    pending: VecDeque<Arc<LogEntry>>,
     /// The first sequence of the run that the hub has confirmed without a break.
     confirmed_from: u64,
 }

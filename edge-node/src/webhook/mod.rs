@@ -9,6 +9,7 @@ mod delivery;
 mod signature;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -114,7 +115,7 @@ impl Webhook {
         }
     }
 
-    fn take(&self, epoch: Epoch, entries: &[LogEntry], way: &mut Way) {
+    fn take(&self, epoch: Epoch, entries: &[Arc<LogEntry>], way: &mut Way) {
         for entry in entries {
             way.read = entry.seq;
             way.waiting.extend(
