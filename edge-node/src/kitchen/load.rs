@@ -21,40 +21,45 @@ const PACE: std::ops::RangeInclusive<f64> = 0.25..=4.0;
 pub(crate) struct Load {
     /// How many work at a station; one where it is not told.
     cooks: HashMap<String, u32>,
-    stations: HashMap<String, Station>,
+    /// In the order in which they were first heard of; there are few.
+    stations: Vec<Station>,
     orders: HashMap<OrderId, Order>,
 }
 
 #[derive(Debug)]
 struct Station {
+    name: Box<str>,
     /// Seconds of work that are still to be done.
     work: u64,
     pace: f64,
 }
 
-impl Default for Station {
-    fn default() -> Self {
-        Self { work: 0, pace: 1.0 }
-    }
-}
-
-/// An open order.
+/// An open order. A site may have tens of thousands of them, so they are small.
 #[derive(Debug)]
 struct Order {
     promised: DateTime<Utc>,
-    parts: HashMap<String, Part>,
+    parts: Box<[Part]>,
     /// Whether its work counts: a scheduled one does from when it was dealt out.
     counts: bool,
 }
 
 /// What one station makes of an order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Part {
-    /// Seconds of work of each line, and of the slowest item.
-    lines: Vec<u64>,
-    slowest: u64,
+    /// Which of [`Load::stations`].
+    station: usize,
+    /// Seconds of work of each line.
+    lines: Box<[u32]>,
+    /// Seconds of work of the slowest item.
+    slowest: u32,
+    /// Seconds of work that are still to be done.
     left: u64,
     begun: Option<DateTime<Utc>>,
+}
+
+/// Seconds of work.
+fn sum<'a>(lines: impl Iterator<Item = &'a u32>) -> u64 {
+    lines.map(|seconds| u64::from(*seconds)).sum()
 }
 
 /// A ticket that was made.
@@ -78,19 +83,28 @@ impl Load {
         if self.orders.contains_key(&order.id) {
             return;
         }
-        let mut parts: HashMap<String, Part> = HashMap::new();
+        let mut parts: Vec<(usize, Vec<u32>, u32)> = Vec::new();
         for line in order.lines.iter().flat_map(OrderLine::to_make) {
-            let one = u64::from(seconds(&line));
-            let part = parts.entry(line.station.clone()).or_default();
-            part.lines.push(one * u64::from(line.quantity));
-            part.slowest = part.slowest.max(one);
+            let (one, station) = (seconds(&line), self.station(&line.station));
+            let known = parts.iter().position(|(known, ..)| *known == station);
+            let known = known.unwrap_or_else(|| {
+                parts.push((station, Vec::new(), 0));
+                parts.len() - 1
+            });
+            let (_, lines, slowest) = &mut parts[known];
+            lines.push(one.saturating_mul(line.quantity));
+            *slowest = one.max(*slowest);
         }
-        for part in parts.values_mut() {
-            part.left = part.lines.iter().sum();
-        }
+        let parts = parts.into_iter().map(|(station, lines, slowest)| Part {
+            station,
+            left: sum(lines.iter()),
+            lines: lines.into(),
+            slowest,
+            begun: None,
+        });
         let placed = Order {
             promised: order.ready_estimate_at,
-            parts,
+            parts: parts.collect(),
             counts: false,
         };
         self.orders.insert(order.id, placed);
@@ -99,14 +113,24 @@ impl Load {
         }
     }
 
+    /// Which of the stations has this name; a new one is idle.
+    fn station(&mut self, name: &str) -> usize {
+        let known = self.stations.iter().position(|one| *one.name == *name);
+        known.unwrap_or_else(|| {
+            let (name, work, pace) = (name.into(), 0, 1.0);
+            self.stations.push(Station { name, work, pace });
+            self.stations.len() - 1
+        })
+    }
+
     /// An order's work has come to its stations.
     pub(crate) fn deal(&mut self, order: OrderId) {
         let Some(order) = self.orders.get_mut(&order).filter(|order| !order.counts) else {
             return;
         };
         order.counts = true;
-        for (name, part) in &order.parts {
-            self.stations.entry(name.clone()).or_default().work += part.left;
+        for part in &order.parts {
+            self.stations[part.station].work += part.left;
         }
     }
 
@@ -120,11 +144,13 @@ impl Load {
         at: DateTime<Utc>,
     ) -> Option<Made> {
         self.deal(order);
-        let part = self.orders.get_mut(&order)?.parts.get_mut(station)?;
-        let is_open = |(n, _): &(u32, &u64)| state.is_open() && !done_lines.contains(n);
+        let station = self.station(station);
+        let mut parts = self.orders.get_mut(&order)?.parts.iter_mut();
+        let part = parts.find(|part| part.station == station)?;
+        let is_open = |(n, _): &(u32, &u32)| state.is_open() && !done_lines.contains(n);
         let lines = (1..).zip(&part.lines).filter(is_open);
-        let left: u64 = lines.map(|(_, seconds)| seconds).sum();
-        let known = self.stations.entry(station.to_owned()).or_default();
+        let left = sum(lines.map(|(_, seconds)| seconds));
+        let known = &mut self.stations[station];
         known.work = (known.work + left).saturating_sub(part.left);
         part.left = left;
         match state {
@@ -136,7 +162,8 @@ impl Load {
                 // One that nobody began tells nothing of how long it took.
                 let seconds = (at - part.begun.take()?).as_seconds_f64().max(0.0);
                 if part.slowest > 0 {
-                    let pace = (seconds / part.slowest as f64).clamp(*PACE.start(), *PACE.end());
+                    let pace =
+                        (seconds / f64::from(part.slowest)).clamp(*PACE.start(), *PACE.end());
                     known.pace += WEIGHT * (pace - known.pace);
                 }
                 Some(Made { seconds })
@@ -158,8 +185,8 @@ impl Load {
             return (state == OrderState::Ready).then(|| at - promised);
         }
         let closed = self.orders.remove(&order)?;
-        for (name, part) in closed.parts.iter().filter(|_| closed.counts) {
-            let station = self.stations.entry(name.clone()).or_default();
+        for part in closed.parts.iter().filter(|_| closed.counts) {
+            let station = &mut self.stations[part.station];
             station.work = station.work.saturating_sub(part.left);
         }
         None
@@ -184,10 +211,10 @@ impl Load {
 
     /// Seconds until a station has done what it has, and then work of so many seconds.
     fn wait_and(&self, name: &str, own: u32) -> f64 {
-        let idle = Station::default();
-        let station = self.stations.get(name).unwrap_or(&idle);
+        let known = self.stations.iter().find(|one| *one.name == *name);
+        let (work, pace) = known.map_or((0, 1.0), |station| (station.work, station.pace));
         let cooks = self.cooks.get(name).copied().unwrap_or(1).max(1);
-        (station.work as f64 / f64::from(cooks) + f64::from(own)) * station.pace
+        (work as f64 / f64::from(cooks) + f64::from(own)) * pace
     }
 }
 
