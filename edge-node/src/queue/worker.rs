@@ -273,11 +273,12 @@ impl Queue {
 
     async fn route(&self, order: OrderId) -> Result<(), StoreError> {
         let store = &self.inner.store;
-        if store.is_dead(&route_job(order)).await? {
+        let (is_dead, record) = store.job_and_order(&route_job(order), order).await?;
+        if is_dead {
             // It was given up, and a crash came before the order was rejected.
             return self.reject(order).await;
         }
-        let Some(record) = store.order(order).await? else {
+        let Some(record) = record else {
             return Ok(());
         };
         if record.state == OrderState::Placed && record.tickets.is_empty() {

@@ -12,7 +12,7 @@ use sunakku_common::ids::OrderId;
 use sunakku_common::pricing::StockLevel;
 
 use super::orders::read_levels;
-use super::{Freshness, Operation, RECORD_LIFE, Store, StoreError};
+use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Store, StoreError};
 
 /// Letters that are kept; the oldest make room.
 const LETTERS_MAX: usize = 10_000;
@@ -143,11 +143,24 @@ impl Store {
         vec![keys.dead_jobs(), keys.dead_places(), keys.attempts(job)]
     }
 
-    /// Whether a job is among the dead letters.
-    pub async fn is_dead(&self, job: &str) -> Result<bool, StoreError> {
-        let mut command = redis::cmd("HEXISTS");
-        command.arg(self.keys().dead_jobs()).arg(job);
-        Ok(command.query_async(&mut self.connection()).await?)
+    /// Whether a job is among the dead letters, and its order as it stands.
+    pub(crate) async fn job_and_order(
+        &self,
+        job: &str,
+        order: OrderId,
+    ) -> Result<(bool, Option<OrderRecord>), StoreError> {
+        let keys = self.keys();
+        let mut both = redis::pipe();
+        both.cmd("HEXISTS").arg(keys.dead_jobs()).arg(job);
+        both.cmd("HGETALL").arg(keys.order(order));
+        let (is_dead, fields): (bool, HashMap<String, String>) =
+            both.query_async(&mut self.connection()).await?;
+        // The order of a dead job may be what cannot be read.
+        let record = match is_dead {
+            true => None,
+            false => OrderRecord::read(&fields)?,
+        };
+        Ok((is_dead, record))
     }
 
     /// How many dead letters there are.
