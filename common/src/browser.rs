@@ -1,22 +1,23 @@
 //! What browsers may do with our answers, and what pages of other sites may not ask of us.
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::problem::Problem;
 use crate::{assets, cookie};
 
-/// Middleware: refuses what the page of another site wants changed, whatever it is signed by. Browsers say where
-/// a page is from; programs that are none do not.
-pub async fn refuse_foreign_pages(request: Request, next: Next) -> Result<Response, Problem> {
+/// Refuses what the page of another site wants changed, whatever it is signed by. Browsers say where a page is
+/// from; programs that are none do not.
+///
+/// # Errors
+/// 403.
+pub fn refuse_foreign_page(request: &Request) -> Result<(), Problem> {
     let is_read = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     match is_read || !cookie::is_foreign(request.headers()) {
-        true => Ok(next.run(request).await),
+        true => Ok(()),
         false => Err(cookie::cross_origin()),
     }
 }
@@ -47,27 +48,45 @@ const SAFE: [(HeaderName, &str); 7] = [
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Middleware: no answer is guessed at, framed, or shared with other sites, and what the API tells is kept by
-/// nobody on its way.
-pub async fn safe_answers(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let (is_api, is_docs) = (path.starts_with("/v1/"), path.starts_with("/docs"));
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    if is_docs {
-        let policy = HeaderValue::from_static(DOCS_POLICY);
-        headers
-            .entry(header::CONTENT_SECURITY_POLICY)
-            .or_insert(policy);
+/// What an answer is, by the path that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Of the API.
+    Api,
+    /// Of the page that shows the API's document.
+    Docs,
+    /// Of any other page.
+    Page,
+}
+
+impl Answer {
+    /// The answer to a path.
+    pub fn to(path: &str) -> Self {
+        match path {
+            api if api.starts_with("/v1/") => Self::Api,
+            docs if docs.starts_with("/docs") => Self::Docs,
+            _ => Self::Page,
+        }
     }
-    for (name, value) in SAFE {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+
+    /// Sees to it that it is not guessed at, framed, or shared with other sites, and that what the API tells is
+    /// kept by nobody on its way.
+    pub fn make_safe(self, headers: &mut HeaderMap) {
+        headers.reserve(SAFE.len() + 2);
+        if self == Self::Docs {
+            let policy = HeaderValue::from_static(DOCS_POLICY);
+            headers
+                .entry(header::CONTENT_SECURITY_POLICY)
+                .or_insert(policy);
+        }
+        for (name, value) in SAFE {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
+        if self == Self::Api {
+            let nowhere = HeaderValue::from_static("no-store");
+            headers.entry(header::CACHE_CONTROL).or_insert(nowhere);
+        }
     }
-    if is_api {
-        let nowhere = HeaderValue::from_static("no-store");
-        headers.entry(header::CACHE_CONTROL).or_insert(nowhere);
-    }
-    response
 }

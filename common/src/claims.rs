@@ -2,7 +2,7 @@
 //! Only the holder of a private key mints; everyone else verifies with the public one.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -199,7 +199,7 @@ pub struct Verifier {
     /// What tokens say whose signature was found good, by their digest: a signature takes longer to
     /// verify than most requests take otherwise, and the same few tokens come again and again. Whose
     /// keys are believed never changes in one verifier, so a good signature stays good.
-    seen: Mutex<HashMap<Print, Claims>>,
+    seen: Mutex<HashMap<Print, Arc<Claims>>>,
 }
 
 /// SHA-256 of a token.
@@ -247,7 +247,7 @@ impl Verifier {
     }
 
     /// What the token says, when it can be believed.
-    pub fn verify(&self, token: &str) -> Result<Claims, Distrust> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, Distrust> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Distrust::Invalid);
         }
@@ -255,18 +255,18 @@ impl Verifier {
         if let Some(known) = self.known(&digest, Utc::now().timestamp()) {
             return known;
         }
-        let claims = self.verify_anew(token)?;
+        let claims = Arc::new(self.verify_anew(token)?);
         let mut seen = self.lock();
         if MAX_SEEN <= seen.len() {
             seen.clear();
         }
-        seen.insert(digest, claims.clone());
+        seen.insert(digest, Arc::clone(&claims));
         Ok(claims)
     }
 
     /// What a token says that was found good before; its end is looked at each time.
-    fn known(&self, digest: &Print, now: i64) -> Option<Result<Claims, Distrust>> {
-        let claims = self.lock().get(digest)?.clone();
+    fn known(&self, digest: &Print, now: i64) -> Option<Result<Arc<Claims>, Distrust>> {
+        let claims = Arc::clone(self.lock().get(digest)?);
         let is_over = claims.exp < now - LEEWAY_SECONDS as i64;
         Some(if is_over {
             Err(Distrust::Expired)
@@ -275,7 +275,7 @@ impl Verifier {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Print, Claims>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Print, Arc<Claims>>> {
         // A panic while holding it leaves the map whole.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -367,11 +367,12 @@ mod tests {
         let verifier = verifier(&me);
         assert!(verifier.verify(&mint(&me, "b", 60)).is_err());
         assert_eq!(verifier.lock().len(), 0);
-        let claims = verifier.verify_anew(&mint(&me, "a", 60)).expect("believed");
+        let claims = verifier.verify_anew(&mint(&me, "a", 60));
+        let claims = Arc::new(claims.expect("believed"));
         for n in 0..MAX_SEEN as u64 {
             let mut digest = Print::default();
             digest[..8].copy_from_slice(&n.to_le_bytes());
-            verifier.lock().insert(digest, claims.clone());
+            verifier.lock().insert(digest, Arc::clone(&claims));
         }
         assert!(verifier.verify(&mint(&me, "a", 60)).is_ok());
         assert_eq!(verifier.lock().len(), 1);

@@ -1,18 +1,12 @@
-//! What both HTTP APIs share: problem answers, extractors, lists, callers, request metrics.
+//! What both HTTP APIs share: problem answers, extractors, lists, callers. What stands in
+//! front of all handlers: [`crate::front`].
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
-use axum::body::HttpBody as _;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{
-    ConnectInfo, FromRef, FromRequest, FromRequestParts, MatchedPath, Request, State,
-};
+use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,10 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::claims::{Claims, Distrust, Role, Verifier};
 use crate::cookie;
 use crate::problem::{MEDIA_TYPE, Problem};
-use crate::telemetry::spans::{Kind, Span};
-use crate::telemetry::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS};
 use crate::text::Languages;
-use crate::trace;
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -142,7 +133,7 @@ impl From<Distrust> for Problem {
 
 /// The one who calls, known by a valid token.
 #[derive(Debug, Clone)]
-pub struct Caller(pub Claims);
+pub struct Caller(pub Arc<Claims>);
 
 /// What a layer in front of the handlers found out about who calls; they ask no further then.
 #[derive(Debug, Clone)]
@@ -214,6 +205,21 @@ pub fn languages(headers: &HeaderMap) -> Languages {
         .get(header::ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     header.map(Languages::parse).unwrap_or_default()
+}
+
+/// Whether the caller takes an answer that is compressed by gzip (RFC 9110 §12.5.3).
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let lines = lines.filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|coding| {
+        let mut fields = coding.split(';').map(str::trim);
+        let is_gzip = fields
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let weight = fields.find_map(|field| field.strip_prefix("q="));
+        is_gzip
+            && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
+    })
 }
 
 /// The `Idempotency-Key` of a mutation: 1 to 255 visible ASCII characters.
@@ -295,103 +301,9 @@ pub async fn unknown_path() -> Problem {
 }
 
 /// Answers known paths with a method that they do not have.
-pub async fn unknown_method() -> Problem {
+pub fn unknown_method() -> Problem {
     let detail = "This path does not take this method; /openapi.json lists what it takes.";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
-}
-
-/// Answers a request whose handler panicked; the panic itself is logged by its hook.
-pub fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
-    Problem::internal().into_response()
-}
-
-/// Counts a request as under way until it is dropped, also by a caller who has gone.
-struct InFlight;
-
-impl InFlight {
-    fn begin() -> Self {
-        metrics::gauge!(HTTP_IN_FLIGHT).increment(1.0);
-        Self
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        metrics::gauge!(HTTP_IN_FLIGHT).decrement(1.0);
-    }
-}
-
-/// Middleware: counts and times each request under its route template.
-pub async fn measure(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let _in_flight = InFlight::begin();
-    let method = request.method().to_string();
-    let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or("unknown", MatchedPath::as_str).to_owned();
-    let origin = trace::of_request(request.headers());
-    let mut span = Span::begin(Kind::Server, || format!("{method} {route}"), &origin);
-    span.note("http.request.method", method.clone());
-    span.note("http.route", route.clone());
-    let (shown_method, shown_route) = (method.clone(), route.clone());
-    let answering = async {
-        let response = next.run(request).await;
-        tracing::debug!(
-            method = shown_method,
-            route = shown_route,
-            status = response.status().as_u16(),
-            ms = started.elapsed().as_millis() as u64,
-            "answered"
-        );
-        response
-    };
-    let response = trace::within(Some(origin), span.id(), answering).await;
-    let status = response.status();
-    span.note("http.response.status_code", i64::from(status.as_u16()));
-    if status.is_server_error() {
-        span.fail(status.as_str());
-    }
-    drop(span);
-    let code = status.as_str().to_owned();
-    let labels = [
-        ("method", method.clone()),
-        ("route", route.clone()),
-        ("code", code),
-    ];
-    metrics::counter!(HTTP_REQUESTS, &labels).increment(1);
-    metrics::histogram!(HTTP_DURATION, "method" => method, "route" => route)
-        .record(started.elapsed().as_secs_f64());
-    response
-}
-
-/// How much of a body that is too long is read before the refusal.
-const DRAIN_MAX: u64 = 32 * 1024 * 1024;
-
-/// Middleware: refuses a body that says that it is longer than `max` bytes. It is read and
-/// thrown away first, within bounds: a caller who is still sending when the connection closes
-/// never gets to read why.
-pub async fn refuse_long_bodies(
-    State(max): State<u64>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if length.is_none_or(|length| length <= max) {
-        return Ok(next.run(request).await);
-    }
-    let mut body = request.into_body();
-    let mut drained = 0;
-    while drained < DRAIN_MAX
-        && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
-    {
-        drained += frame.data_ref().map_or(0, |data| data.len() as u64);
-    }
-    let detail = format!("The body is longer than the {max} bytes that are taken.");
-    Err(Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body-too-large",
-        detail,
-    ))
 }
 
 /// Whether a caller may read the metrics: from this machine, or with the role `sre`. What a proxy
@@ -426,6 +338,14 @@ mod tests {
         let pair = headers("sec-websocket-protocol", "sunakku.v1, bearer.abc");
         assert_eq!(bearer(&pair), Some("abc"));
         assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn gzip_is_taken_by_those_who_say_so() {
+        let takes = |value| takes_gzip(&headers("accept-encoding", value));
+        assert!(takes("gzip") && takes("br;q=1, GZIP;q=0.5") && takes("deflate , gzip"));
+        assert!(!takes("gzip;q=0") && !takes("br") && !takes("gzip;q=x") && !takes(""));
+        assert!(!takes_gzip(&HeaderMap::new()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! stock, events and their hash chain, the append protocol, subjects, claims, problems.
 //!
 //! Nothing in here talks to a store, a broker or a clock of its own: rules are functions of
-//! their arguments, so that they can be tested without servers. [`http`], [`assets`],
+//! their arguments, so that they can be tested without servers. [`http`], [`front`], [`assets`],
 //! [`cookie`], [`config`], [`doctor`], [`nats`], [`service`], [`trace`] and [`telemetry`] hold the few pieces of plumbing that both
 //! binaries share.
 
@@ -19,6 +19,7 @@ pub mod doctor;
 pub mod down;
 pub mod enrol;
 pub mod event;
+pub mod front;
 pub mod http;
 pub mod ids;
 pub mod jws;

@@ -1,11 +1,13 @@
 //! The menu that the site sells by, and its answers ready to send, with live stock.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use chrono::{NaiveDateTime, Timelike as _};
+use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sunakku_common::menu::schedule::ClockTime;
@@ -26,7 +28,7 @@ pub(crate) struct MenuSnapshot {
     pub(crate) index: HashMap<String, usize>,
     depends_on_time: bool,
     /// By language: what the answer shows, and the answer.
-    rendered: Mutex<HashMap<Languages, (Shown, Rendered)>>,
+    rendered: Mutex<HashMap<Languages, (Shown, Arc<Rendered>)>>,
 }
 
 /// What an answer depends on beside menu and language.
@@ -41,10 +43,25 @@ struct Shown {
 }
 
 /// An answer, ready to send.
-#[derive(Clone)]
 pub(crate) struct Rendered {
     pub(crate) body: Bytes,
     pub(crate) etag: HeaderValue,
+    /// The body by gzip, once somebody wants it so.
+    packed: OnceLock<Bytes>,
+}
+
+impl Rendered {
+    /// The body by gzip.
+    pub(crate) fn packed(&self) -> Bytes {
+        let pack = || {
+            // In the middle of a busy hour it is good for one or two answers, so quickly before small.
+            let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+            let written = packer.write_all(&self.body);
+            written.and_then(|()| packer.finish()).unwrap_or_default()
+        };
+        // Nothing fails while it writes to memory.
+        self.packed.get_or_init(|| Bytes::from(pack())).clone()
+    }
 }
 
 /// Lists of languages for which answers are kept; more begin anew.
@@ -151,7 +168,7 @@ impl MenuSnapshot {
         standing: Standing,
         languages: Languages,
         local: NaiveDateTime,
-    ) -> Result<Rendered, Problem> {
+    ) -> Result<Arc<Rendered>, Problem> {
         // A panic while holding the lock leaves at worst an answer out of the cache.
         let lock = || {
             self.rendered
@@ -168,7 +185,7 @@ impl MenuSnapshot {
             && *shown == wanted
         {
             metrics::counter!(names::MENU_CACHE, "result" => "hit").increment(1);
-            return Ok(rendered.clone());
+            return Ok(Arc::clone(rendered));
         }
         metrics::counter!(names::MENU_CACHE, "result" => "miss").increment(1);
         let (version, answer) = live.with_stock(|stock| {
@@ -185,15 +202,16 @@ impl MenuSnapshot {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let etag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|_| Problem::internal())?;
-        let rendered = Rendered {
+        let rendered = Arc::new(Rendered {
             body: Bytes::from(body),
             etag,
-        };
+            packed: OnceLock::new(),
+        });
         let mut cache = lock();
         if cache.len() >= RENDERED_MAX {
             cache.clear();
         }
-        cache.insert(languages, (shown(version), rendered.clone()));
+        cache.insert(languages, (shown(version), Arc::clone(&rendered)));
         Ok(rendered)
     }
 }

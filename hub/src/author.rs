@@ -79,7 +79,7 @@ where
         let caller = Caller::from_request_parts(parts, state).await?;
         let Ok(Peer(address)) = Peer::from_request_parts(parts, state).await;
         Ok(Self {
-            actor: caller.0.sub,
+            actor: caller.0.sub.clone(),
             address,
             key: idempotency_key(&parts.headers)?,
             target: format!("{} {}", parts.method, parts.uri),

@@ -5,15 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use sunakku_common::claims::Role;
 use sunakku_common::http::{Caller, Identified, unknown_method};
 use sunakku_common::problem::Problem;
 
-use super::address::Address;
+use super::address::address_of;
 use crate::state::AppState;
 
 /// Who may call a route. Admins may call each; a manager of the region may what one of the site may.
@@ -149,40 +148,35 @@ fn access(method: &Method, path: &str) -> Option<Access> {
     found.map(|(_, _, access)| *access)
 }
 
-/// Layer: lets nobody through to a handler who may not call its route.
-pub(super) async fn guard(
-    State(state): State<AppState>,
-    Address(address): Address,
-    path: Option<MatchedPath>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+/// Lets nobody through to a handler who may not call its route; what is answered instead where the method is
+/// none of the route's.
+pub(super) fn admit(state: &AppState, request: &mut Request) -> Result<Option<Response>, Problem> {
     // What matches no path is answered by the fallback.
-    let Some(path) = path else {
-        return Ok(next.run(request).await);
+    let Some(path) = request.extensions().get::<MatchedPath>() else {
+        return Ok(None);
     };
-    let Some(access) = access(request.method(), path.as_str()) else {
-        return Ok(not_served(path.as_str()).await);
+    let path = path.as_str();
+    let Some(access) = access(request.method(), path) else {
+        return Ok(Some(not_served(path)));
     };
-    let caller = state
-        .inner
-        .gate
-        .identify(request.method(), request.headers());
-    let (rates, now) = (&state.inner.rates, Instant::now());
+    let shared = &state.inner;
+    let caller = shared.gate.identify(request.method(), request.headers());
+    let (rates, now) = (&shared.rates, Instant::now());
     let is_page = access == Open && request.method() != Method::POST;
     let waits = match &caller {
         Ok(Caller(claims)) => rates.of_caller(claims.sid, &claims.sub, now),
-        Err(_) if is_page || path.as_str() == CLAIM => Ok(()),
-        Err(_) => rates.of_address(address, now),
+        Err(_) if is_page || path == CLAIM => Ok(()),
+        Err(_) => rates.of_address(address_of(request, state), now),
     };
     waits.map_err(too_many)?;
-    match access {
-        Open => {}
-        SignedIn => drop(caller.clone()?),
-        Roles(roles) => caller.clone()?.require(roles)?,
+    match (access, &caller) {
+        (Open, _) => {}
+        (SignedIn | Roles(_), Err(problem)) => return Err(problem.clone()),
+        (SignedIn, Ok(_)) => {}
+        (Roles(roles), Ok(caller)) => caller.require(roles)?,
     }
     request.extensions_mut().insert(Identified(caller));
-    Ok(next.run(request).await)
+    Ok(None)
 }
 
 /// Screens that wait to be let in ask here again and again, many of them of one address; those that have not
@@ -199,8 +193,8 @@ pub(super) fn too_many(wait: Duration) -> Problem {
     problem
 }
 
-async fn not_served(path: &str) -> Response {
-    let mut response = unknown_method().await.into_response();
+fn not_served(path: &str) -> Response {
+    let mut response = unknown_method().into_response();
     let methods = ROUTES.iter().filter(|(_, known, _)| *known == path);
     let methods: Vec<&str> = methods
         .flat_map(|(method, _, _)| {

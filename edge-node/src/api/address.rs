@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 
 use crate::state::AppState;
 
@@ -16,11 +16,19 @@ impl FromRequestParts<AppState> for Address {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.map_or(IpAddr::from([0; 4]), |peer| peer.0.ip());
-        let proxies = &state.inner.config.http.trusted_proxies;
-        Ok(Self(client(peer, &parts.headers, proxies)))
+        Ok(Self(find(&parts.extensions, &parts.headers, state)))
     }
+}
+
+/// The same of a request at hand.
+pub(super) fn address_of(request: &Request, state: &AppState) -> IpAddr {
+    find(request.extensions(), request.headers(), state)
+}
+
+fn find(extensions: &Extensions, headers: &HeaderMap, state: &AppState) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::from([0; 4]), |peer| peer.0.ip());
+    client(peer, headers, &state.inner.config.http.trusted_proxies)
 }
 
 /// Each proxy appends whom it heard to `X-Forwarded-For`, so what stands before the last address that is

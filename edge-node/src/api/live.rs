@@ -181,7 +181,7 @@ struct Screen {
     /// A board's frames of orders have their numbers and states alone.
     bare: bool,
     /// Who is told, for as long as that is good.
-    claims: Claims,
+    claims: Arc<Claims>,
     /// Everything up to here was sent.
     told: Position,
     /// What happens before is told then.

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sunakku_common::http::languages;
+use sunakku_common::http::{languages, takes_gzip};
 use sunakku_common::local_time::local;
 use sunakku_common::problem::Problem;
 
 use super::shared::no_menu;
-use crate::menu::{MenuAnswer, Rendered};
+use crate::menu::MenuAnswer;
 use crate::state::AppState;
 
 /// The menu in the reader's language, with live stock.
@@ -34,20 +34,23 @@ pub(super) async fn menu(
         shared.site.standing(now),
         local(now, shared.site.time_zone()),
     );
-    let Rendered { body, etag } =
-        menu.render(&shared.live, standing, languages(&headers), local)?;
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|value| *value == etag);
-    let json = HeaderValue::from_static("application/json");
-    let varies = HeaderValue::from_static("accept-language, authorization");
-    let mut response = if known {
+    let rendered = menu.render(&shared.live, standing, languages(&headers), local)?;
+    let known = headers.get(header::IF_NONE_MATCH);
+    let json = (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    let gzip = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    let varies = HeaderValue::from_static("accept-encoding, accept-language, authorization");
+    let mut response = if known.is_some_and(|value| *value == rendered.etag) {
         StatusCode::NOT_MODIFIED.into_response()
+    } else if takes_gzip(&headers) {
+        ([json, gzip], rendered.packed()).into_response()
     } else {
-        ([(header::CONTENT_TYPE, json)], body).into_response()
+        ([json], rendered.body.clone()).into_response()
     };
     let answer = response.headers_mut();
-    answer.insert(header::ETAG, etag);
+    answer.insert(header::ETAG, rendered.etag.clone());
     answer.insert(header::VARY, varies);
     answer.insert(
         header::CACHE_CONTROL,

@@ -26,17 +26,17 @@ mod today;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
-use sunakku_common::browser::{refuse_foreign_pages, safe_answers};
-use sunakku_common::http::{measure, panicked, refuse_long_bodies, unknown_method, unknown_path};
+use sunakku_common::browser::{Answer, refuse_foreign_page};
+use sunakku_common::front::{measured, refuse_long_body, within};
+use sunakku_common::http::{unknown_method, unknown_path};
 use sunakku_common::problem::Problem;
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::TimeoutLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -132,54 +132,53 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// All routes with their layers.
+/// Answers that are shorter go out in one packet anyway.
+const COMPRESSED_FROM_BYTES: u64 = 1_400;
+
+/// All routes with what stands in front of them.
 pub(crate) fn router(state: AppState) -> Router {
-    let http = &state.inner.config.http;
-    let timeout = Duration::from_secs(http.request_timeout_seconds);
-    // Outermost first. The time-out is inside the measure, so that it is counted; a WebSocket is
-    // answered at once and lives on outside of it.
+    let worth = SizeAbove::new(COMPRESSED_FROM_BYTES).and(DefaultPredicate::new());
     let layers = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(axum::middleware::from_fn(measure))
-        .layer(axum::middleware::from_fn(safe_answers))
-        .layer(CompressionLayer::new())
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::map_response(explain_timeout))
-        .layer(TimeoutLayer::with_status_code(
-            axum::http::StatusCode::REQUEST_TIMEOUT,
-            timeout,
-        ))
-        .layer(axum::middleware::from_fn(refuse_foreign_pages))
-        .layer(axum::middleware::from_fn_with_state(
-            http.max_body_bytes as u64,
-            refuse_long_bodies,
-        ))
-        .layer(DefaultBodyLimit::max(http.max_body_bytes))
-        .layer(axum::middleware::from_fn_with_state(
-            state.clone(),
-            access::guard,
+        .layer(from_fn_with_state(state.clone(), front))
+        .layer(CompressionLayer::new().compress_when(worth))
+        .layer(DefaultBodyLimit::max(
+            state.inner.config.http.max_body_bytes,
         ));
     let (router, _document) = routes().split_for_parts();
     router
         .route("/ui/{version}/{*path}", get(ui::part))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
         .fallback(unknown_path)
-        .method_not_allowed_fallback(unknown_method)
+        .method_not_allowed_fallback(async || unknown_method())
         .layer(layers)
         .with_state(state)
 }
 
-/// The time-out layer answers with an empty 408; callers want a problem that says what to do.
-async fn explain_timeout(response: Response) -> Response {
-    if response.status() != axum::http::StatusCode::REQUEST_TIMEOUT {
-        return response;
-    }
-    Problem::unavailable(
-        "timed-out",
-        "The request took too long. Send it again with the same Idempotency-Key.",
-    )
-    .into_response()
+/// What each request passes before its handler, and its answer after it. A WebSocket is answered at once, and
+/// lives on outside of it.
+async fn front(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let http = &state.inner.config.http;
+    let limit = Duration::from_secs(http.request_timeout_seconds);
+    let answer = async |request: Request| {
+        let kind = Answer::to(request.uri().path());
+        let answering = async {
+            refuse_foreign_page(&request)?;
+            let mut request = refuse_long_body(request, http.max_body_bytes as u64).await?;
+            match access::admit(&state, &mut request)? {
+                None => Ok(next.run(request).await),
+                Some(answer) => Ok(answer),
+            }
+        };
+        let mut response = within(limit, answering, too_late).await;
+        kind.make_safe(response.headers_mut());
+        response
+    };
+    measured(request, answer).await
+}
+
+fn too_late() -> Problem {
+    let detail = "The request took too long. Send it again with the same Idempotency-Key.";
+    Problem::unavailable("timed-out", detail)
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ impl Gate {
         self.admit(&caller.0)?;
         // The hub mints for the sites of his region alone; at each of them he is its manager.
         if caller.0.role == Role::RegionManager {
-            caller.0.role = Role::Manager;
+            Arc::make_mut(&mut caller.0).role = Role::Manager;
         }
         Ok(caller)
     }

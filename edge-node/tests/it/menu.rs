@@ -4,6 +4,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use sunakku_common::menu::{Item, Menu, SetPart};
 use sunakku_common::text::Text;
+use xtask::harness::{LIMIT, wait_for};
 use xtask::world::SiteOptions;
 
 use crate::site::{TestSite, new_key, order_of, seed};
@@ -143,4 +144,46 @@ async fn a_set_sells_out_with_its_parts_and_gives_them_back() {
     let cancel = format!("/v1/orders/{}/cancel", placed["id"].as_str().unwrap());
     test.kiosk.act(&cancel).await.unwrap().expect(200).unwrap();
     assert_eq!(test.stock("patty").await, Some(3));
+}
+
+#[tokio::test]
+async fn a_menu_is_the_same_by_gzip_and_is_sold_out_there_as_well() {
+    use std::io::Read as _;
+    let test = with_menu(|_| {}).await;
+    let packed = async || {
+        let url = format!("{}/v1/menu", test.site.url());
+        let request = reqwest::Client::new()
+            .get(url)
+            .bearer_auth(&test.kiosk.token);
+        let answer = request
+            .header("accept-encoding", "gzip")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.headers()["content-encoding"], "gzip");
+        let vary = answer.headers()["vary"].to_str().unwrap().to_owned();
+        assert!(vary.contains("accept-encoding"), "{vary}");
+        let bytes = answer.bytes().await.unwrap();
+        let mut text = String::new();
+        let mut unpacked = flate2::read::GzDecoder::new(&bytes[..]);
+        unpacked.read_to_string(&mut text).unwrap();
+        assert!(
+            bytes.len() < text.len() / 2,
+            "{} of {}",
+            bytes.len(),
+            text.len()
+        );
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    assert_eq!(packed().await, menu(&test).await);
+    let before = item(&packed().await, "cake")["stock"].as_u64().unwrap();
+    test.placed(&order_of("cake", 1)).await;
+    wait_for("the new stock", LIMIT, async || {
+        let stock = item(&packed().await, "cake")["stock"].as_u64();
+        (stock == Some(before - 1))
+            .then_some(())
+            .ok_or_else(|| format!("{stock:?}"))
+    })
+    .await
+    .unwrap();
 }

@@ -80,7 +80,12 @@ async fn what_a_page_loads_is_kept_for_good_and_a_page_is_asked_for_anew() {
         );
         assert!(!body.is_empty(), "{part}");
         if part.ends_with(".css") || part.ends_with(".js") {
-            assert_eq!(headers["content-encoding"], "gzip", "{part}");
+            // What fits in a packet is sent as it is.
+            let packed = headers.get("content-encoding");
+            assert!(
+                packed.is_some_and(|by| by == "gzip") || body.len() < 1_400,
+                "{part}"
+            );
         }
         let etag = headers["etag"].to_str().unwrap();
         let (status, _, _) = get(&test, part, &[("if-none-match", etag)]).await;

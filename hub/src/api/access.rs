@@ -163,7 +163,7 @@ pub(super) async fn guard(
     next: Next,
 ) -> Result<Response, Problem> {
     let Some(access) = access(request.method(), path.as_str()) else {
-        return Ok(not_served(path.as_str()).await);
+        return Ok(not_served(path.as_str()));
     };
     if access != Open {
         hub.identity.ready().await?;
@@ -191,8 +191,8 @@ async fn check_session(hub: &Hub, Caller(claims): &Caller) -> Answer<()> {
     sessions::check(&hub.pool, claims, hub.identity.options().idle()).await
 }
 
-async fn not_served(path: &str) -> Response {
-    let mut response = unknown_method().await.into_response();
+fn not_served(path: &str) -> Response {
+    let mut response = unknown_method().into_response();
     let methods = ROUTES.iter().filter(|(_, known, _)| *known == path);
     let methods: Vec<&str> = methods.map(|(method, _, _)| *method).collect();
     if let Ok(allow) = HeaderValue::try_from(methods.join(",")) {

@@ -204,7 +204,7 @@ struct Viewer {
     socket: WebSocket,
     view: View,
     topics: Topics,
-    claims: Claims,
+    claims: Arc<Claims>,
     told: Told,
 }
 

@@ -20,17 +20,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, Method};
+use axum::http::Method;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::get;
+use sunakku_common::front::{REQUEST_ID, measured, within};
 use sunakku_common::ids::OrderId;
 use sunakku_common::problem::Problem;
 use sunakku_common::{http, openapi};
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::request_id::{MakeRequestUuid, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -177,7 +177,6 @@ fn routes(
 pub fn router(hub: Hub, config: &config::Http) -> Router {
     let (router, document) = routes(config.max_menu_bytes, config.max_picture_bytes);
     let limit = Duration::from_secs(config.timeout_seconds.into());
-    let request_id = HeaderName::from_static("x-request-id");
     let guard = middleware::from_fn_with_state(hub.clone(), access::guard);
     router
         // Whatever is added after this layer is open to everyone.
@@ -185,21 +184,18 @@ pub fn router(hub: Hub, config: &config::Http) -> Router {
         .route("/ui/{version}/{*path}", get(ui::part))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(http::unknown_path)
-        .method_not_allowed_fallback(http::unknown_method)
+        .method_not_allowed_fallback(async || http::unknown_method())
         .layer(
             // Outermost first.
             ServiceBuilder::new()
-                .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
+                .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
                 // Failures are logged where they are handled.
                 .layer(
                     TraceLayer::new_for_http()
                         .make_span_with(span)
                         .on_failure(()),
                 )
-                .layer(PropagateRequestIdLayer::new(request_id))
-                .layer(middleware::from_fn(http::measure))
-                .layer(CatchPanicLayer::custom(http::panicked))
-                .layer(middleware::from_fn_with_state(limit, within_limit))
+                .layer(middleware::from_fn_with_state(limit, front))
                 .layer(CompressionLayer::new())
                 .layer(DefaultBodyLimit::max(config.max_body_bytes)),
         )
@@ -212,18 +208,17 @@ fn document() -> utoipa::openapi::OpenApi {
     routes(0, 0).1
 }
 
-/// Answers 503 for a request that takes too long. (The library's own layer answers without body.)
-async fn within_limit(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+/// What each request passes before its handler: it is measured, and answered within `limit`.
+async fn front(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     let is_upload = request.method() == Method::POST && request.uri().path() == PICTURES;
     let limit = if is_upload {
         UPLOAD_TIMES * limit
     } else {
         limit
     };
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::unavailable("timeout", "This took too long. Try again.").into_response(),
-    }
+    let late = || Problem::unavailable("timeout", "This took too long. Try again.");
+    let answer = async |request| within(limit, async { Ok(next.run(request).await) }, late).await;
+    measured(request, answer).await
 }
 
 fn span(request: &Request) -> tracing::Span {

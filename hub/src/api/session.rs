@@ -121,10 +121,10 @@ pub(super) async fn sign_in_at_site(
     }
     let audience = site_audience(&site);
     let subject = Subject {
-        sub: claims.sub,
+        sub: claims.sub.clone(),
         role: claims.role,
         site: Some(site),
-        region: claims.region,
+        region: claims.region.clone(),
         sid: claims.sid,
     };
     Ok(Json(hub.identity.mint(subject, &audience)?))

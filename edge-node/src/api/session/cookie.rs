@@ -67,7 +67,7 @@ pub(in crate::api) async fn who(
     let (config, site) = (&state.inner.config, &state.inner.site);
     Json(Who {
         signed_in: SignedIn {
-            name: claims.sub,
+            name: claims.sub.clone(),
             role: claims.role,
             expires_in: (claims.exp - Utc::now().timestamp()).max(0),
         },
@@ -111,10 +111,10 @@ pub(in crate::api) async fn set(
         }
     }
     let subject = Subject {
-        sub: claims.sub,
+        sub: claims.sub.clone(),
         role: claims.role,
-        site: claims.site,
-        region: claims.region,
+        site: claims.site.clone(),
+        region: claims.region.clone(),
         sid: claims.sid,
     };
     signed_in(&state, subject, &screen, life)

@@ -50,7 +50,7 @@ pub(in crate::api) async fn make(
     Caller(claims): Caller,
 ) -> Answer<(StatusCode, Json<Code>)> {
     let (code, expires_in) = (random(), hub.browsers.code_seconds);
-    let subject = subject(claims);
+    let subject = subject(&claims);
     tracing::info!(by = subject.sub, "a sign-in code was made");
     let stored = Stored {
         name: subject.sub,

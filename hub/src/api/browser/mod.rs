@@ -43,9 +43,9 @@ pub(super) struct NewCookie {
 pub(super) async fn who(Caller(claims): Caller) -> Json<SignedIn> {
     let expires_in = (claims.exp - Utc::now().timestamp()).max(0);
     Json(SignedIn {
-        name: claims.sub,
+        name: claims.sub.clone(),
         role: claims.role,
-        region: claims.region,
+        region: claims.region.clone(),
         expires_in,
     })
 }
@@ -68,7 +68,7 @@ pub(super) async fn set(
     // What the directory said may have ended the session.
     let idle = hub.identity.options().idle();
     sessions::check(&hub.pool, &claims, idle).await?;
-    sign_in(&hub, subject(claims), &screen)
+    sign_in(&hub, subject(&claims), &screen)
 }
 
 /// Sign a browser out: its cookie is taken away, and its session is over here at once and at the sites
@@ -101,12 +101,12 @@ fn check_screen(screen: &str) -> Answer<()> {
 }
 
 /// Whom a token is of, for another one of the same.
-fn subject(claims: Claims) -> Subject {
+fn subject(claims: &Claims) -> Subject {
     Subject {
-        sub: claims.sub,
+        sub: claims.sub.clone(),
         role: claims.role,
-        site: claims.site,
-        region: claims.region,
+        site: claims.site.clone(),
+        region: claims.region.clone(),
         sid: claims.sid,
     }
 }
