@@ -217,3 +217,8 @@ pub fn is_about_data(error: &sqlx::Error) -> bool {
         _ => false,
     }
 }
+
+/// One column of many rows.
+pub(crate) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}

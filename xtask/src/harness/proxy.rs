@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -22,6 +23,7 @@ const RETRANSMISSION: Duration = Duration::from_millis(200);
 pub struct TcpProxy {
     address: SocketAddr,
     line: watch::Sender<Line>,
+    carried: Arc<AtomicU64>,
     _accepting: Arc<AbortOnDropHandle<()>>,
 }
 
@@ -57,10 +59,13 @@ impl TcpProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (line, state) = watch::channel(Line::default());
-        let accepting = tokio::spawn(accept(listener, target.into(), state));
+        let carried = Arc::default();
+        let accepting = accept(listener, target.into(), state, Arc::clone(&carried));
+        let accepting = tokio::spawn(accepting);
         Ok(Self {
             address,
             line,
+            carried,
             _accepting: Arc::new(AbortOnDropHandle::new(accepting)),
         })
     }
@@ -68,6 +73,11 @@ impl TcpProxy {
     /// Where it listens: `127.0.0.1:<port>`.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Bytes that have arrived, in both directions together.
+    pub fn carried(&self) -> u64 {
+        self.carried.load(Ordering::Relaxed)
     }
 
     /// Breaks every connection and refuses new ones, until [`TcpProxy::heal`].
@@ -103,14 +113,19 @@ impl TcpProxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: String, line: watch::Receiver<Line>) {
+async fn accept(
+    listener: TcpListener,
+    target: String,
+    line: watch::Receiver<Line>,
+    carried: Arc<AtomicU64>,
+) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // While cut, the connection ends as soon as it came.
                 if let Ok((near, _)) = accepted && !line.borrow().cut {
-                    connections.spawn(carry(near, target.clone(), line.clone()));
+                    connections.spawn(carry(near, target.clone(), line.clone(), Arc::clone(&carried)));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -118,7 +133,12 @@ async fn accept(listener: TcpListener, target: String, line: watch::Receiver<Lin
     }
 }
 
-async fn carry(near: TcpStream, target: String, mut line: watch::Receiver<Line>) {
+async fn carry(
+    near: TcpStream,
+    target: String,
+    mut line: watch::Receiver<Line>,
+    carried: Arc<AtomicU64>,
+) {
     let Ok(far) = TcpStream::connect(&target).await else {
         return;
     };
@@ -128,7 +148,7 @@ async fn carry(near: TcpStream, target: String, mut line: watch::Receiver<Line>)
     let (there, back) = (line.clone(), line.clone());
     tokio::select! {
         _ = line.wait_for(|line| line.cut) => {}
-        _ = async { tokio::join!(pump(near_in, far_out, there), pump(far_in, near_out, back)) } => {}
+        _ = async { tokio::join!(pump(near_in, far_out, there, &carried), pump(far_in, near_out, back, &carried)) } => {}
     }
 }
 
@@ -137,6 +157,7 @@ async fn pump(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     mut line: watch::Receiver<Line>,
+    carried: &AtomicU64,
 ) {
     let (pieces, mut arriving) = mpsc::channel::<(Instant, Vec<u8>)>(IN_FLIGHT);
     let sent = line.clone();
@@ -159,6 +180,7 @@ async fn pump(
             if to.write_all(&piece).await.is_err() {
                 return;
             }
+            carried.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
         let _ = to.shutdown().await;
     };

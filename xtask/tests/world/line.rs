@@ -113,6 +113,30 @@ async fn a_site_without_its_own_nats_server_sells_on_and_knows_what_is_missing()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_has_waited_for_the_line_crosses_it_compressed() {
+    let scene = Scene::start(1).await;
+    let line = &scene.world.hub.line;
+    line.cut();
+    scene.away(0).await;
+    let body = json!({"channel": "kiosk", "lines": [{"item": "tea", "quantity": 1}]});
+    for _ in 0..200 {
+        let order = scene.kiosk(0).order(&new_key(), &body).await.unwrap();
+        order.expect(201).unwrap();
+    }
+    let stored = "select coalesce(sum(octet_length(event)), 0)::bigint from site_event";
+    let (before, carried) = (scene.count(stored).await, line.carried());
+    line.heal();
+    scene.settled().await;
+    let events = scene.count(stored).await - before;
+    let crossed = line.carried() - carried;
+    eprintln!("{events} bytes of events crossed the line in {crossed} bytes");
+    assert!(
+        0 < events && crossed < events.unsigned_abs() / 2,
+        "{events} bytes in {crossed}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_site_whose_log_is_full_refuses_orders_until_the_hub_has_taken_some() {
     let log = toml::toml! {
         [log]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sunakku_common::event::DeviceMoved;
-use sunakku_common::ids::{SiteId, check_code};
+use sunakku_common::ids::SiteId;
 use uuid::Uuid;
 
 use super::read::clean;
-use super::write::column;
+use crate::database::column;
 
 /// A step of a device, with the edge's time.
 type Step = (DeviceMoved, Option<DateTime<Utc>>);
@@ -20,15 +20,6 @@ type Step = (DeviceMoved, Option<DateTime<Utc>>);
 pub(super) struct Devices {
     paired: BTreeMap<(SiteId, Uuid), Step>,
     revoked: BTreeMap<(SiteId, Uuid), Step>,
-}
-
-/// Whether this can be kept, or what is wrong.
-pub(super) fn check(moved: &DeviceMoved) -> Result<(), String> {
-    // One that a site's store did not know any more when it was revoked has no name.
-    match moved.name.is_empty() {
-        true => Ok(()),
-        false => check_code(&moved.name).map_err(|error| format!("its name: {error}")),
-    }
 }
 
 impl Devices {

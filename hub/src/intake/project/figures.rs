@@ -10,7 +10,7 @@ use sunakku_common::ids::{SiteId, TicketId};
 use sunakku_common::local_time::{day, hour, local};
 use sunakku_common::text::Text;
 
-use super::fold::{Order, Sold, StockKey};
+use super::order::{Order, Sold, StockKey};
 use crate::analytics::buckets;
 
 /// Site, begin of its hour.

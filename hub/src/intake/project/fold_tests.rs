@@ -3,6 +3,7 @@ use serde_json::json;
 use sunakku_common::chain::Chain;
 use sunakku_common::event::Event;
 
+use super::super::order::Sold;
 use super::super::read::read;
 use super::*;
 

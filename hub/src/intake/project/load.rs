@@ -8,7 +8,8 @@ use sunakku_common::ids::{OrderId, SiteId};
 use sunakku_common::state::OrderState;
 use uuid::Uuid;
 
-use super::fold::{Identity, Order, OrderKey, Promise, Sold, resold};
+use super::fold::resold;
+use super::order::{Identity, Order, OrderKey, Promise, Sold};
 use super::read::{Fact, What};
 use crate::intake::group::Entry;
 

@@ -13,6 +13,7 @@ mod figures;
 mod fold;
 mod load;
 mod load_figures;
+mod order;
 pub(super) mod read;
 mod write;
 mod write_figures;

@@ -15,8 +15,6 @@ use sunakku_common::money::Minor;
 use sunakku_common::order::OrderLine;
 use sunakku_common::state::{OrderState, TicketState};
 
-use super::devices;
-
 /// The dearest order or line that is believed, minor units: keeps every sum far from overflow.
 const MAX_AMOUNT: Minor = 1_000_000_000_000;
 /// The most units of a SKU that are believed: keeps every sum far from overflow.
@@ -126,7 +124,7 @@ pub(super) fn read(event: &Event) -> Result<Fact, String> {
         }
         kind::DEVICE_PAIRED | kind::DEVICE_REVOKED => {
             let body: DeviceMoved = parse(&body)?;
-            devices::check(&body)?;
+            check_device(&body)?;
             Ok(Fact {
                 what: match event.kind == kind::DEVICE_PAIRED {
                     true => What::DevicePaired(body),
@@ -250,6 +248,15 @@ pub(in crate::intake) fn clean(text: &str) -> String {
 /// The time, if a calendar of four-digit years has it.
 pub(in crate::intake) fn within_calendar(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (1..=9_999).contains(&at.year()).then_some(at)
+}
+
+/// Whether this can be kept, or what is wrong.
+fn check_device(moved: &DeviceMoved) -> Result<(), String> {
+    // One that a site's store did not know any more when it was revoked has no name.
+    match moved.name.is_empty() {
+        true => Ok(()),
+        false => check_code(&moved.name).map_err(|error| format!("its name: {error}")),
+    }
 }
 
 fn check_menu(version: u64, menu: Option<&str>) -> Result<(), String> {

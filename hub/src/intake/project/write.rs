@@ -9,7 +9,9 @@ use sunakku_common::event::{CommandSettled, MenuActivated, MenuRefused, OrderPla
 use sunakku_common::ids::{CommandId, Epoch, OrderId, SiteId};
 use sunakku_common::order::OrderLine;
 
-use super::fold::{Fold, Movement, Order, OrderKey};
+use super::fold::{Fold, Movement};
+use super::order::{Order, OrderKey};
+use crate::database::column;
 
 pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<(), sqlx::Error> {
     let new = |(key, order): (_, _)| {
@@ -44,11 +46,6 @@ pub(super) async fn all(connection: &mut PgConnection, fold: &Fold) -> Result<()
 }
 
 type NewOrder<'a> = (&'a OrderKey, &'a Order, &'a (Epoch, i64, Box<OrderPlaced>));
-
-/// One column of many rows.
-pub(super) fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(of).collect()
-}
 
 async fn insert_orders(
     connection: &mut PgConnection,

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 use sunakku_common::ids::SiteId;
 
 use super::figures::{DayKey, DurationKey, Figures, HourKey, Outage, StockDay};
-use super::fold::Sold;
-use super::write::column;
+use super::order::Sold;
+use crate::database::column;
 
 pub(super) async fn all(
     connection: &mut PgConnection,

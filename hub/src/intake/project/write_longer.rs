@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use sunakku_common::ids::SiteId;
 
 use super::figures::{ByHour, DayKey, DurationKey, Figures, ItemDay, OrderDay};
-use super::fold::Sold;
-use super::write::column;
+use super::order::Sold;
 use super::write_figures::{SoldTable, add_sold};
+use crate::database::column;
 
 const WEEKLY: SoldTable = SoldTable {
     name: "weekly_sales",
