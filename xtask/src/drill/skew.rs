@@ -76,8 +76,10 @@ pub async fn run(options: Options) -> Result<bool> {
     })
     .await??;
     say(&format!("built in {:.0} s", begin.elapsed().as_secs_f64()));
-    if std::fs::read(&old.edge)? == std::fs::read(&new.edge)? {
-        bail!("old and new are the same programs");
+    for (old, new) in [(&old.edge, &new.edge), (&old.hub, &new.hub)] {
+        if std::fs::read(old)? == std::fs::read(new)? {
+            bail!("old and new are the same: {}", new.display());
+        }
     }
     let mut score = Score {
         seed: options.seed,
@@ -161,10 +163,9 @@ impl Link {
     }
 }
 
-/// The programs of a commit. They are kept beside what is built here, and share its dependencies.
+/// The programs of a commit, which are kept beside what is built here.
 fn at(commit: &str) -> Result<Binaries> {
-    let target = workspace_root().join("target");
-    let folder = target.join("skew").join(commit);
+    let folder = workspace_root().join("target/skew").join(commit);
     let kept = Binaries {
         edge: folder.join("sunakku-edge"),
         hub: folder.join("sunakku-hub"),
@@ -191,9 +192,13 @@ fn at(commit: &str) -> Result<Binaries> {
     if !archive.wait()?.success() || !unpacked.success() {
         bail!("cannot take {commit} out of git");
     }
+    // A target folder of its own: in a shared one cargo takes the files of the commit, which are older than
+    // what was built last, for built already.
+    let target = folder.join("target");
     let built = build(&tree, Profile::Debug, Some(&target))?;
     std::fs::copy(&built.edge, &kept.edge)?;
     std::fs::copy(&built.hub, &kept.hub)?;
+    std::fs::remove_dir_all(&target).context("removing what the programs were built from")?;
     Ok(kept)
 }
 
