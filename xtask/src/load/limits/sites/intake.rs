@@ -67,6 +67,7 @@ pub(in super::super) async fn beside_copy(
             .note(note.clone()),
         figure("the same, beside all rows that it writes")
             .beside("COPY of all these rows", &all)
+            .wanted(Target::ShareAtLeast(0.5))
             .note(note),
     ])
 }
