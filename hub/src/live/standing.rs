@@ -1,16 +1,17 @@
 //! What the hub knows of a site besides its figures: whether it takes orders now, and whether it
 //! is to sell by another menu than it does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sqlx::PgPool;
 use sqlx::types::Json as Jsonb;
 use sunakku_common::event::{Event, SiteSwitched};
 use sunakku_common::site::OpeningHours;
 
-use crate::menus::schedule::{Effect, Timing, plan};
+use crate::menus::schedule::plan;
+use crate::menus::wanted::timings_of;
 
 /// Nobody can close a site for longer.
 const LONGEST_DAYS: i32 = 14;
@@ -82,11 +83,13 @@ pub(super) async fn read(
     .bind(LONGEST_DAYS)
     .fetch_all(pool)
     .await?;
-    let versions = versions(pool).await?;
+    let menus: HashSet<&str> = rows.iter().filter_map(|row| row.2.as_deref()).collect();
+    let menus: Vec<&str> = menus.into_iter().collect();
+    let timings = timings_of(pool, &menus).await?;
     let standing = |(site, zone, menu, hours, event): Row| {
         let zone = zone.parse().unwrap_or(Tz::UTC);
         let of_menu = |menu: String| {
-            let version = plan(versions.get(&menu)?, zone, now).now?;
+            let version = plan(timings.get(&menu)?, zone, now).now?;
             Some((menu, version))
         };
         let standing = Standing {
@@ -97,22 +100,6 @@ pub(super) async fn read(
         (site, standing)
     };
     Ok(rows.into_iter().map(standing).collect())
-}
-
-/// When the versions of each menu take effect.
-async fn versions(pool: &PgPool) -> Result<HashMap<String, Vec<Timing>>, sqlx::Error> {
-    type Row = (String, i64, Option<DateTime<Utc>>, Option<NaiveDateTime>);
-    let rows: Vec<Row> = sqlx::query_as("select menu_id, version, at, at_local from menu_version")
-        .fetch_all(pool)
-        .await?;
-    let mut versions: HashMap<String, Vec<Timing>> = HashMap::new();
-    for (menu, version, at, at_local) in rows {
-        if let Some(effect) = Effect::of(at, at_local) {
-            let timing = Timing { version, effect };
-            versions.entry(menu).or_default().push(timing);
-        }
-    }
-    Ok(versions)
 }
 
 /// Until when an event says that the site is closed. What cannot be read closes nothing.

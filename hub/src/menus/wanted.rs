@@ -164,7 +164,7 @@ pub(crate) async fn timings(
 }
 
 /// The same of several menus.
-async fn timings_of(
+pub(crate) async fn timings_of(
     executor: impl sqlx::PgExecutor<'_>,
     menus: &[&str],
 ) -> Result<HashMap<String, Vec<Timing>>, sqlx::Error> {
