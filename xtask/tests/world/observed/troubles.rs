@@ -40,8 +40,14 @@ async fn alerts_fire_when_clocks_disks_lines_stores_and_boxes_fail() {
         clock: clock.clone(),
         ..SiteOptions::new("s1", seed())
     };
+    // A job that fails is given up after four pauses: never before the order has waited too long.
+    let edge = toml::toml! {
+        [queue]
+        retry_min_milliseconds = 3_000
+    };
     let second = SiteOptions {
         program: on_small_disk.clone(),
+        edge,
         ..SiteOptions::new("s2", seed())
     };
     let scene = Scene::start_with(vec![first, second]).await;
