@@ -27,6 +27,8 @@ async fn a_change_in_the_store_is_noticed_where_it_was_made() -> Result<()> {
     ensure!(said.contains("2 logs are what the sites sent"), "{said}");
 
     let pool = world.pool().await?;
+    let fourth = "select event from site_event where site_id = 's1' and seq = 4";
+    let sent: String = sqlx::query_scalar(fourth).fetch_one(&pool).await?;
     let change = "update site_event set event = replace(event, '250', '251')
                   where site_id = 's1' and seq = 4";
     let said = verify_after(&world, &pool, change).await?;
@@ -37,7 +39,8 @@ async fn a_change_in_the_store_is_noticed_where_it_was_made() -> Result<()> {
     );
     let only = Hub::command(&world, &["ledger", "verify", "--site", "s2"]).await?;
     ensure!(only.contains("1 logs"), "{only}");
-    sqlx::query("update site_event set event = replace(event, '251', '250')")
+    sqlx::query("update site_event set event = $1 where site_id = 's1' and seq = 4")
+        .bind(sent)
         .execute(&pool)
         .await?;
     Hub::command(&world, &["ledger", "verify"]).await?;
