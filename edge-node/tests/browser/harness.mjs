@@ -39,6 +39,8 @@ export class Demo {
     demo.file = join(demo.folder, 'state.json');
     const args = ['run', '--quiet', '--locked', '--bin', 'xtask', '--', 'demo', '--rush', '0', '--sites', '1', '--programs', process.env.PROGRAMS ?? 'debug', '--state', demo.file];
     demo.child = spawn('cargo', args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    // It is in a process group of its own, so that it is ended in good order, and would outlive this one.
+    for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => { process.kill(-demo.child.pid, 'SIGINT'); process.exit(1); });
     demo.said = '';
     for (const stream of [demo.child.stdout, demo.child.stderr]) stream.on('data', (text) => { demo.said += text; });
     const ended = new Promise((_, fail) => { demo.child.on('exit', (code) => fail(new Error(`the demo ended with ${code}: ${demo.said}`))); });
