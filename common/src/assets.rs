@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use rust_embed::Embed;
 use sha2::{Digest as _, Sha256};
 
@@ -59,10 +60,6 @@ fn media_type(path: &str) -> Option<&'static str> {
     })
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Assets {
     /// The shared files and those of `own`, which wins where both have a path.
     pub fn with<Own: Embed>() -> Self {
@@ -81,7 +78,7 @@ impl Assets {
             all.update(format!("{path} {}\n", data.len()));
             all.update(data);
         }
-        let version = hex(&all.finalize()[..8]);
+        let version = HEXLOWER.encode(&all.finalize()[..8]);
         let files = files.into_iter().filter_map(|(path, data)| {
             let media_type = media_type(&path)?;
             let data = if path.ends_with(".html") {
@@ -90,7 +87,7 @@ impl Assets {
             } else {
                 Bytes::from(data.into_owned())
             };
-            let etag = format!("\"{}\"", hex(&Sha256::digest(&data)[..12]));
+            let etag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&data)[..12]));
             let asset = Asset {
                 body: data,
                 media_type,

@@ -6,6 +6,7 @@
 //! would sell by half of it, so such a menu is refused and the one before goes on.
 
 use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
@@ -68,10 +69,7 @@ pub enum Unusable {
 
 /// SHA-256 of a text, in hexadecimal.
 pub fn text_hash(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 impl MenuVersion {

@@ -1,6 +1,7 @@
 //! Public keys of those who sign tokens and documents: Ed25519 (RFC 8032), named by their digest.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,12 +32,8 @@ impl PublicKey {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let digest = Sha256::digest(bytes);
-        let kid = digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Self {
-            kid,
+            kid: HEXLOWER.encode(&digest[..16]),
             x: BASE64_URL_SAFE_NO_PAD.encode(bytes),
         }
     }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -88,8 +89,7 @@ impl PictureName {
 
 fn digits(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    let taken = digest[..DIGITS / 2].iter();
-    taken.map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&digest[..DIGITS / 2])
 }
 
 impl FromStr for PictureName {

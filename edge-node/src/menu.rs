@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use chrono::{NaiveDateTime, Timelike as _};
+use data_encoding::HEXLOWER;
 use flate2::{Compression, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -197,10 +198,7 @@ impl MenuSnapshot {
         });
         let body = serde_json::to_vec(&answer).map_err(|_| Problem::internal())?;
         let digest = Sha256::digest(&body);
-        let tag: String = digest[..12]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let tag = HEXLOWER.encode(&digest[..12]);
         let etag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|_| Problem::internal())?;
         let rendered = Arc::new(Rendered {
             body: Bytes::from(body),

@@ -1,5 +1,6 @@
 //! One text for one content, so that both sides can name a menu by its hash.
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -22,5 +23,5 @@ pub fn text(content: &impl Serialize) -> Result<String, serde_json::Error> {
 /// As [`text`].
 pub fn hash(content: &impl Serialize) -> Result<String, serde_json::Error> {
     let digest = Sha256::digest(text(content)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&digest))
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sunakku_common::claims::Role;
@@ -49,8 +50,5 @@ impl Store {
 }
 
 fn digest(code: &str) -> String {
-    Sha256::digest(code)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(&Sha256::digest(code))
 }

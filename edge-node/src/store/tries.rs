@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::{Operation, Store, StoreError};
@@ -70,8 +71,5 @@ fn digest(who: &[&str]) -> String {
         all.update(":");
         all.update(part);
     }
-    all.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(&all.finalize())
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::Utc;
+use data_encoding::HEXLOWER;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
@@ -37,13 +38,12 @@ impl Message {
         let body = event.body.get();
         // A new epoch may tell an event again, under another sequence.
         let digest = Sha256::digest(format!("{} {at} {body}", event.kind));
-        let id = digest[..16].iter().map(|byte| format!("{byte:02x}"));
         let told = json!({
             "site": site, "epoch": epoch, "seq": event.seq, "at": at, "kind": event.kind,
             "body": event.body,
         });
         Self {
-            id: id.collect(),
+            id: HEXLOWER.encode(&digest[..16]),
             body: told.to_string(),
         }
     }
