@@ -174,7 +174,34 @@ pub struct LinePart {
     pub station: String,
 }
 
+/// Which item a station makes, and how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work<'a> {
+    /// Code of the item.
+    pub item: &'a str,
+    /// How many.
+    pub quantity: u32,
+    /// Code of the station.
+    pub station: &'a str,
+}
+
 impl OrderLine {
+    /// What the kitchen makes of this line, as far as it takes time: [`Self::to_make`] without what only
+    /// the cook needs.
+    pub fn works(&self) -> impl Iterator<Item = Work<'_>> {
+        let whole = self.parts.is_empty().then_some(Work {
+            item: &self.item,
+            quantity: self.quantity,
+            station: &self.station,
+        });
+        let parts = self.parts.iter().map(|part| Work {
+            item: &part.item,
+            quantity: self.quantity.saturating_mul(part.quantity),
+            station: &part.station,
+        });
+        whole.into_iter().chain(parts)
+    }
+
     /// What the kitchen makes of this line: the line itself, or the parts of a set, each as a
     /// line without a price. Options and note of a set are told to every station.
     pub fn to_make(&self) -> Vec<Self> {

@@ -280,43 +280,46 @@ impl LinePart {
     }
 }
 
-impl Priced {
-    /// The items of this order that `level` is too low for, each once, with what is left.
-    pub fn short_items(&self, level: impl Fn(&str) -> Option<StockLevel>) -> Vec<ShortItem> {
-        let is_short = |(sku, wanted): (&String, &u64)| {
-            level(sku)
-                .and_then(StockLevel::sellable)
-                .is_some_and(|left| left < *wanted)
-        };
-        let short_skus: Vec<&String> = self
-            .claims
-            .iter()
-            .filter(|claim| is_short(*claim))
-            .map(|(sku, _)| sku)
-            .collect();
-        let mut items: Vec<ShortItem> = Vec::new();
-        for (line, consumes) in self.lines.iter().zip(&self.line_consumes) {
-            if !short_skus.iter().any(|sku| consumes.contains_key(*sku)) {
-                continue;
+/// The items of an order that `level` is too low for, each once, with what is left. `consumes` is what one of
+/// each line takes, `claims` what all of them take: see [`Priced`].
+pub fn short_items(
+    lines: &[OrderLine],
+    consumes: &[Consumes],
+    claims: &BTreeMap<String, u64>,
+    level: impl Fn(&str) -> Option<StockLevel>,
+) -> Vec<ShortItem> {
+    let is_short = |(sku, wanted): (&String, &u64)| {
+        level(sku)
+            .and_then(StockLevel::sellable)
+            .is_some_and(|left| left < *wanted)
+    };
+    let short_skus: Vec<&String> = claims
+        .iter()
+        .filter(|claim| is_short(*claim))
+        .map(|(sku, _)| sku)
+        .collect();
+    let mut items: Vec<ShortItem> = Vec::new();
+    for (line, consumes) in lines.iter().zip(consumes) {
+        if !short_skus.iter().any(|sku| consumes.contains_key(*sku)) {
+            continue;
+        }
+        let available = sellable(consumes, &level).unwrap_or(0);
+        let requested = u64::from(line.quantity);
+        match items.iter_mut().find(|short| short.item == line.item) {
+            Some(short) => {
+                short.requested += requested;
+                short.available = short.available.min(available);
             }
-            let available = sellable(consumes, &level).unwrap_or(0);
-            let requested = u64::from(line.quantity);
-            match items.iter_mut().find(|short| short.item == line.item) {
-                Some(short) => {
-                    short.requested += requested;
-                    short.available = short.available.min(available);
-                }
-                None => {
-                    items.push(ShortItem {
-                        item: line.item.clone(),
-                        requested,
-                        available,
-                    });
-                }
+            None => {
+                items.push(ShortItem {
+                    item: line.item.clone(),
+                    requested,
+                    available,
+                });
             }
         }
-        items
     }
+    items
 }
 
 fn invalid(path: String, what: String) -> OrderFault {

@@ -65,7 +65,8 @@ fn a_shortage_names_every_item_that_needs_the_sku_and_what_is_left_of_it() {
            {"item": "meatball", "quantity": 1}, {"item": "cola", "quantity": 3}"#,
     )
     .expect("a sound order");
-    let short = priced.short_items(|sku| {
+    let (consumes, claims) = (&priced.line_consumes, &priced.claims);
+    let short = short_items(&priced.lines, consumes, claims, |sku| {
         (sku == "patty").then_some(StockLevel {
             on_hand: Some(5),
             suspended: false,
@@ -270,6 +271,8 @@ mod properties {
             let mut claims: BTreeMap<String, u64> = BTreeMap::new();
             for line in &priced.lines {
                 let made = line.to_make();
+                let works = made.iter().map(|line| (line.item.as_str(), line.quantity, line.station.as_str()));
+                prop_assert!(works.eq(line.works().map(|work| (work.item, work.quantity, work.station))));
                 let cost: Minor = made.iter().map(|line| line.total).sum();
                 prop_assert_eq!(cost, if line.parts.is_empty() { line.total } else { 0 });
                 for line in made {

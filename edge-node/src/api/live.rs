@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use sunakku_common::claims::{Claims, Role};
 use sunakku_common::cookie;
 use sunakku_common::event::timestamp;
@@ -433,7 +433,7 @@ impl Screen {
             data.insert(name.to_owned(), value);
         }
         let now = timestamp(self.state.inner.store.now());
-        self.send(frame("snapshot", self.told.seq, &now, &Value::Object(data)))
+        self.send(frame("snapshot", self.told.seq, &now, &data))
             .await
     }
 }

@@ -78,21 +78,21 @@ impl Load {
         }
     }
 
-    /// An order was taken. `seconds` is how long one of a line takes to make.
-    pub(crate) fn place(&mut self, order: &OrderDetails, seconds: impl Fn(&OrderLine) -> u32) {
+    /// An order was taken. `seconds` is how long one of an item takes to make.
+    pub(crate) fn place(&mut self, order: &OrderDetails, seconds: impl Fn(&str) -> u32) {
         if self.orders.contains_key(&order.id) {
             return;
         }
         let mut parts: Vec<(usize, Vec<u32>, u32)> = Vec::new();
-        for line in order.lines.iter().flat_map(OrderLine::to_make) {
-            let (one, station) = (seconds(&line), self.station(&line.station));
+        for work in order.lines.iter().flat_map(OrderLine::works) {
+            let (one, station) = (seconds(work.item), self.station(work.station));
             let known = parts.iter().position(|(known, ..)| *known == station);
             let known = known.unwrap_or_else(|| {
                 parts.push((station, Vec::new(), 0));
                 parts.len() - 1
             });
             let (_, lines, slowest) = &mut parts[known];
-            lines.push(one.saturating_mul(line.quantity));
+            lines.push(one.saturating_mul(work.quantity));
             *slowest = one.max(*slowest);
         }
         let parts = parts.into_iter().map(|(station, lines, slowest)| Part {

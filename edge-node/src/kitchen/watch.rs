@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
-use sunakku_common::event::{Event, OrderMoved, OrderPlaced, TicketCreated, TicketMoved, kind};
 use sunakku_common::ids::OrderId;
 use sunakku_common::menu::Menu;
-use sunakku_common::order::OrderLine;
+use sunakku_common::order::{OrderLine, Work};
 use sunakku_common::state::OrderState;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +17,7 @@ use super::load::Load;
 use crate::config::Station;
 use crate::log::{Tail, Tailed};
 use crate::metrics as names;
-use crate::store::{LogEntry, OrderFilter, Store, StoreError, Used};
+use crate::store::{Fact, LogEntry, OrderFilter, Store, StoreError, Used, What};
 
 /// Pause before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -69,21 +68,16 @@ impl Kitchen {
         look(&mut self.load.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn seconds_of(&self, line: &OrderLine) -> u32 {
-        self.seconds
-            .load()
-            .get(&line.item)
-            .copied()
-            .unwrap_or(UNKNOWN_SECONDS)
+    fn seconds_of(&self, item: &str) -> u32 {
+        let seconds = self.seconds.load();
+        seconds.get(item).copied().unwrap_or(UNKNOWN_SECONDS)
     }
 
     /// When an order of these lines would be ready if the kitchen got it now.
     pub(crate) fn estimate(&self, lines: &[OrderLine], now: DateTime<Utc>) -> DateTime<Utc> {
-        let lines: Vec<OrderLine> = lines.iter().flat_map(OrderLine::to_make).collect();
-        let lines = lines
-            .iter()
-            .map(|line| (line.station.as_str(), self.seconds_of(line)));
-        self.with(|load| load.estimate(lines, now))
+        let works = lines.iter().flat_map(OrderLine::works);
+        let works = works.map(|work| (work.station, self.seconds_of(work.item)));
+        self.with(|load| load.estimate(works, now))
     }
 
     /// How long these stations are busy with what they have already.
@@ -105,9 +99,10 @@ impl Kitchen {
         now: DateTime<Utc>,
         ready_at: DateTime<Utc>,
     ) -> Option<Plan> {
-        let work = |line: &OrderLine| u64::from(self.seconds_of(line)) * u64::from(line.quantity);
-        let lines: Vec<OrderLine> = lines.iter().flat_map(OrderLine::to_make).collect();
-        let works = lines.iter().map(|line| (line.station.as_str(), work(line)));
+        let seconds =
+            |work: &Work<'_>| u64::from(self.seconds_of(work.item)) * u64::from(work.quantity);
+        let works = lines.iter().flat_map(OrderLine::works);
+        let works = works.map(|work| (work.station, seconds(&work)));
         let demands = capacity::demands(works, &self.capacity);
         let first = capacity::slot_of(now);
         capacity::plan(&demands, used, first, capacity::slot_until(ready_at))
@@ -147,7 +142,7 @@ impl Kitchen {
             let (orders, next) = store.orders(OrderFilter::Open, place, PART).await?;
             after = next;
             for order in orders {
-                load.place(&order.details, |line| self.seconds_of(line));
+                load.place(&order.details, |item| self.seconds_of(item));
                 for ticket in &order.tickets {
                     let station = &ticket.details.station;
                     let begun = ticket.cooking_at.unwrap_or(order.details.placed_at);
@@ -160,37 +155,28 @@ impl Kitchen {
     }
 
     fn tell(&self, entry: &LogEntry) {
-        // What cannot be read is the live reader's to report.
-        let told = Event::decode(&entry.text).and_then(|event| self.apply(&event));
-        if let Err(error) = told {
-            tracing::debug!(seq = entry.seq, %error, "unreadable event");
-        }
-    }
-
-    fn apply(&self, event: &Event) -> Result<(), serde_json::Error> {
-        let kind = event.kind.as_str();
-        if kind == kind::ORDER_PLACED {
-            let placed: OrderPlaced = event.body()?;
-            let seconds = |line: &OrderLine| self.seconds_of(line);
-            self.with(|load| load.place(&placed.details, seconds));
-        } else if kind == kind::TICKET_CREATED {
-            let created: TicketCreated = event.body()?;
-            self.with(|load| load.deal(created.order));
-        } else if kind::ORDER_MOVES.contains(&kind) {
-            let moved: OrderMoved = event.body()?;
-            self.move_order(moved.order, moved.state, event.at);
-        } else if kind.starts_with("ticket.") {
-            let moved: TicketMoved = event.body()?;
-            let made = self.with(|load| {
-                let (station, lines) = (&moved.station, &moved.done_lines);
-                load.move_ticket(moved.order, station, moved.state, lines, event.at)
-            });
-            if let Some(made) = made {
-                let station = moved.station;
-                metrics::histogram!(names::PREPARATION, "station" => station).record(made.seconds);
+        let Some(Fact { at, what }) = entry.fact() else {
+            return;
+        };
+        match what {
+            What::OrderPlaced(placed) => {
+                self.with(|load| load.place(&placed.details, |item| self.seconds_of(item)));
             }
+            What::TicketCreated(created) => self.with(|load| load.deal(created.order)),
+            What::OrderMoved(moved) => self.move_order(moved.order, moved.state, *at),
+            What::TicketMoved(moved) => {
+                let made = self.with(|load| {
+                    let (station, lines) = (&moved.station, &moved.done_lines);
+                    load.move_ticket(moved.order, station, moved.state, lines, *at)
+                });
+                if let Some(made) = made {
+                    let station = moved.station.clone();
+                    metrics::histogram!(names::PREPARATION, "station" => station)
+                        .record(made.seconds);
+                }
+            }
+            What::Other => {}
         }
-        Ok(())
     }
 
     fn move_order(&self, order: OrderId, state: OrderState, at: DateTime<Utc>) {

@@ -1,71 +1,19 @@
-//! The `live` reader: keeps the stock view fresh and turns events into frames for screens.
+//! The `live` reader: keeps the stock view fresh and tells screens what happens.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use bytes::Bytes;
-use serde::Serialize;
-use serde_json::{Value, json};
-use sunakku_common::event::{
-    Event, OrderMoved, OrderPlaced, StaffCall, StockChange, TicketCreated, TicketMoved, kind,
-};
-use sunakku_common::ids::{Epoch, OrderId};
+use sunakku_common::ids::Epoch;
 use sunakku_common::pricing::StockLevel;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::frames::{Frame, Told};
 use super::{Tail, Tailed};
 use crate::store::{LogEntry, Store, StoreError};
 
 /// Events that a socket may lag behind before it is dropped and has to resume by sequence.
 const BACKLOG: usize = 4_096;
-
-/// What a screen can follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Topic {
-    Stock,
-    Orders,
-    Tickets,
-    Menu,
-    Sync,
-    Calls,
-}
-
-impl Topic {
-    pub(crate) const ALL: [(&str, Self); 6] = [
-        ("stock", Self::Stock),
-        ("orders", Self::Orders),
-        ("tickets", Self::Tickets),
-        ("menu", Self::Menu),
-        ("sync", Self::Sync),
-        ("calls", Self::Calls),
-    ];
-}
-
-/// One message for screens, ready to send: `{type, seq, at, data}`.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    pub(crate) topic: Topic,
-    pub(crate) json: Bytes,
-    /// For frames of orders: which one, and who placed it where the event tells.
-    pub(crate) order: Option<(OrderId, Option<String>)>,
-}
-
-impl Frame {
-    /// The same with no more of its data than a pickup board needs.
-    pub(crate) fn bare(&self) -> Bytes {
-        let mut whole: Value = serde_json::from_slice(&self.json).unwrap_or_default();
-        bare(&mut whole["data"]);
-        Bytes::from(whole.to_string())
-    }
-}
-
-/// Leaves an order its number and its state.
-pub(crate) fn bare(order: &mut Value) {
-    if let Some(members) = order.as_object_mut() {
-        members.retain(|name, _| ["number", "state"].contains(&name.as_str()));
-    }
-}
 
 /// The frames of one event.
 #[derive(Debug)]
@@ -228,126 +176,5 @@ impl LiveReader {
         self.live.position.send_replace(Position { epoch, seq });
         let event = LiveEvent { epoch, seq, frames };
         let _listeners = self.live.events.send(Arc::new(event));
-    }
-}
-
-/// What one event has to tell to screens.
-#[derive(Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) frames: Vec<Frame>,
-    stock: Vec<StockChange>,
-}
-
-#[derive(Serialize)]
-struct FrameBody<'a> {
-    r#type: &'a str,
-    seq: u64,
-    at: &'a str,
-    data: &'a Value,
-}
-
-/// One message as bytes.
-pub(crate) fn frame(kind: &str, seq: u64, at: &str, data: &Value) -> Bytes {
-    let body = FrameBody {
-        r#type: kind,
-        seq,
-        at,
-        data,
-    };
-    // Maps with text keys always serialise.
-    Bytes::from(serde_json::to_vec(&body).unwrap_or_default())
-}
-
-impl Told {
-    /// Reads an entry; one that cannot be read tells nothing, and is in the log for the hub.
-    pub(crate) fn read(entry: &LogEntry) -> Self {
-        Event::decode(&entry.text)
-            .and_then(|event| Self::of(&event))
-            .unwrap_or_else(|error| {
-                tracing::error!(seq = entry.seq, kind = entry.kind, %error, "unreadable event");
-                Self::default()
-            })
-    }
-
-    fn of(event: &Event) -> Result<Self, serde_json::Error> {
-        let mut told = Self::default();
-        let at = sunakku_common::event::timestamp(event.at);
-        let mut order = None;
-        let mut add = |topic, kind, data: Value| {
-            told.frames.push(Frame {
-                topic,
-                order: None,
-                json: frame(kind, event.seq, &at, &data),
-            });
-        };
-        match event.kind.as_str() {
-            kind::ORDER_PLACED => {
-                let placed: OrderPlaced = event.body()?;
-                let mut data = serde_json::to_value(&placed.details)?;
-                data["number"] = json!(placed.number);
-                data["state"] = json!("placed");
-                order = Some((placed.order, Some(placed.by.actor)));
-                add(Topic::Orders, "order", data);
-            }
-            moved if kind::ORDER_MOVES.contains(&moved) => {
-                let moved: OrderMoved = event.body()?;
-                let (id, number, state) = (moved.order, moved.number, moved.state);
-                order = Some((id, None));
-                let data = json!({
-                    "id": id, "number": number, "state": state, "reason": moved.reason,
-                });
-                add(Topic::Orders, "order", data);
-            }
-            kind::TICKET_CREATED => {
-                let created: TicketCreated = event.body()?;
-                let mut data = serde_json::to_value(&created.details)?;
-                data["state"] = json!("waiting");
-                data["done_lines"] = json!([]);
-                data["acknowledged_at"] = json!(null);
-                add(Topic::Tickets, "ticket", data);
-            }
-            moved if moved.starts_with("ticket.") => {
-                let moved: TicketMoved = event.body()?;
-                let data = json!({
-                    "id": moved.ticket, "order": moved.order, "number": moved.number,
-                    "station": moved.station, "state": moved.state,
-                    "done_lines": moved.done_lines, "reason": moved.reason,
-                    "acknowledged_at": moved.acknowledged_at,
-                    "needs_confirmation": moved.needs_confirmation,
-                });
-                add(Topic::Tickets, "ticket", data);
-            }
-            kind::MENU_ACTIVATED => add(Topic::Menu, "menu", event.body()?),
-            kind::SITE_CLOSED | kind::SITE_OPENED | kind::SITE_CONFIGURED => {
-                add(Topic::Menu, "site", event.body()?);
-            }
-            called @ (kind::STAFF_CALLED | kind::STAFF_ANSWERED) => {
-                let call: StaffCall = event.body()?;
-                let open = called == kind::STAFF_CALLED;
-                let data = json!({ "device": call.device, "since": at, "open": open });
-                add(Topic::Calls, "call", data);
-            }
-            _ => {}
-        }
-        #[derive(serde::Deserialize)]
-        struct MovesStock {
-            #[serde(default)]
-            stock: Vec<StockChange>,
-        }
-        let MovesStock { stock } = event.body()?;
-        for change in &stock {
-            let data = json!({
-                "sku": change.sku, "on_hand": change.on_hand, "suspended": change.suspended,
-                "low_mark": change.low_mark, "low": change.is_low(),
-            });
-            add(Topic::Stock, "stock", data);
-        }
-        told.stock = stock;
-        for frame in &mut told.frames {
-            if frame.topic == Topic::Orders {
-                frame.order.clone_from(&order);
-            }
-        }
-        Ok(told)
     }
 }

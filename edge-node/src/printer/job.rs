@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sunakku_common::event::{Event, JobKind, JobRetried, TicketCreated, TicketMoved, kind};
+use sunakku_common::event::{Event, JobKind, JobRetried, kind};
 use sunakku_common::ids::{OrderId, TicketId};
 
 use crate::config;
-use crate::store::{LogEntry, Print};
+use crate::store::{LogEntry, Print, What};
 
 /// A ticket that is to be printed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,25 +26,23 @@ pub(super) struct Job {
 impl Job {
     /// What an entry of the log gives a printer to print.
     pub(super) fn of(printer: &config::Printer, entry: &LogEntry) -> Option<Self> {
-        let event = Event::decode(&entry.text).ok()?;
+        let fact = entry.fact()?;
         let job = |order, ticket, unless_acknowledged| Self {
             ticket,
             order,
             unless_acknowledged,
-            wanted_at: event.at,
+            wanted_at: fact.at,
         };
-        match event.kind.as_str() {
-            kind::TICKET_CREATED => {
-                let created: TicketCreated = event.body().ok()?;
+        match (&fact.what, entry.kind.as_str()) {
+            (What::TicketCreated(created), _) => {
                 let mine = printer.stations.contains(&created.details.station);
                 mine.then(|| job(created.order, created.ticket, false))
             }
-            kind::TICKET_ESCALATED if printer.fallback => {
-                let moved: TicketMoved = event.body().ok()?;
+            (What::TicketMoved(moved), kind::TICKET_ESCALATED) if printer.fallback => {
                 Some(job(moved.order, moved.ticket, true))
             }
-            kind::JOB_RETRIED => {
-                let retried: JobRetried = event.body().ok()?;
+            (_, kind::JOB_RETRIED) => {
+                let retried: JobRetried = Event::decode(&entry.text).ok()?.body().ok()?;
                 let mine = retried.kind == JobKind::Print && retried.target == printer.name;
                 let again: Self = serde_json::from_value(retried.payload).ok()?;
                 // Somebody wants it now, whatever a screen has shown.
@@ -130,7 +128,7 @@ mod tests {
     fn entry(seq: u64, kind: &str, body: &Value) -> LogEntry {
         let text = Event::encode(seq, "2026-11-23T10:00:00.000Z", kind, &body.to_string());
         let kind = kind.to_owned();
-        LogEntry { seq, kind, text }
+        LogEntry::new(seq, kind, text)
     }
 
     fn created(seq: u64, station: &str) -> LogEntry {

@@ -7,15 +7,15 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishAckFuture;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
-use sunakku_common::event::{Event, JobKind, JobRetried, OrderMoved, OrderPlaced, kind};
-use sunakku_common::ids::{Epoch, OrderId};
+use sunakku_common::event::{By, Event, JobKind, JobRetried, kind};
+use sunakku_common::ids::Epoch;
 use sunakku_common::telemetry::spans::{Kind, Span};
 use uuid::Uuid;
 
 use super::topology::Error;
 use super::{Job, Lane, Queue};
 use crate::log::{Tail, Tailed};
-use crate::store::{ErrorChain, LogEntry, StoreError};
+use crate::store::{ErrorChain, LogEntry, StoreError, What};
 
 /// Pause before the store is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -150,39 +150,37 @@ fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
     if !wants_job.contains(&entry.kind.as_str()) {
         return None;
     }
-    let event = Event::decode(&entry.text).ok()?;
-    let (trace, span) = event
-        .origin()
-        .map_or((None, None), |origin| (Some(origin.trace), origin.span));
-    let job = |order, release_at, lane| Job {
+    let job = |order, by: &By| Job {
         order,
         epoch,
         seq: entry.seq,
-        release_at,
+        // Who tries again has waited long enough.
+        release_at: DateTime::UNIX_EPOCH,
         stations: Vec::new(),
-        lane,
-        trace: trace.clone(),
-        span: span.clone(),
+        lane: Lane::High,
+        trace: by.trace.clone(),
+        span: by.span.clone(),
     };
-    // Who tries again has waited long enough.
-    let again = |order: OrderId| job(order, DateTime::UNIX_EPOCH, Lane::High);
-    if entry.kind == kind::ORDER_PLACED {
-        let OrderPlaced { order, details, .. } = event.body().ok()?;
-        let lane = Lane::of(&details, Utc::now());
-        let mut stations: Vec<String> = details.lines.iter().map(|l| l.station.clone()).collect();
-        stations.sort();
-        stations.dedup();
-        // The clock may have been set back since it was placed.
-        let release_at = details.held_until().unwrap_or(DateTime::UNIX_EPOCH);
-        let job = job(order, release_at, lane);
-        return Some(Job { stations, ..job });
+    match (&entry.fact()?.what, entry.kind.as_str()) {
+        (What::OrderPlaced(placed), _) => {
+            let (details, by) = (&placed.details, &placed.by);
+            let mut stations: Vec<_> = details.lines.iter().map(|l| l.station.clone()).collect();
+            stations.sort();
+            stations.dedup();
+            Some(Job {
+                // The clock may have been set back since it was placed.
+                release_at: details.held_until().unwrap_or(DateTime::UNIX_EPOCH),
+                stations,
+                lane: Lane::of(details, Utc::now()),
+                ..job(placed.order, by)
+            })
+        }
+        (What::OrderMoved(moved), kind::ORDER_RETRIED) => Some(job(moved.order, &moved.by)),
+        (_, kind::JOB_RETRIED) => {
+            let retried: JobRetried = Event::decode(&entry.text).ok()?.body().ok()?;
+            let order = retried.order.filter(|_| retried.kind == JobKind::Route)?;
+            Some(job(order, &retried.by))
+        }
+        _ => None,
     }
-    if entry.kind == kind::ORDER_RETRIED {
-        return Some(again(event.body::<OrderMoved>().ok()?.order));
-    }
-    let retried: JobRetried = event.body().ok()?;
-    retried
-        .order
-        .filter(|_| retried.kind == JobKind::Route)
-        .map(again)
 }

@@ -1,25 +1,14 @@
-//! The site log in the store: entries, cursors, epochs, retention.
+//! The site log in the store: reading it, cursors, epochs, retention.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::streams::{StreamRangeReply, StreamReadReply};
 use sunakku_common::chain::Chain;
-use sunakku_common::event::{Corrupt, Event, cause, kind};
+use sunakku_common::event::cause;
 use sunakku_common::ids::Epoch;
 
+use super::entry::{LogEntry, entries};
 use super::{Operation, Store, StoreError};
-
-/// One entry of the log.
-#[derive(Debug, Clone)]
-pub struct LogEntry {
-    /// Its sequence.
-    pub seq: u64,
-    /// Its kind.
-    pub kind: String,
-    /// The event's one text, over which the chain runs.
-    pub text: String,
-}
 
 /// Where the log stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,59 +32,6 @@ pub struct Anchor {
 
 /// How far the hub has committed.
 pub type HubCursor = Anchor;
-
-impl LogEntry {
-    /// Reads a stream entry. One that does not match its checksum is told as such: the store's
-    /// file has no checksum of its own, and what it returns must not pass as what was written.
-    fn read(id: &str, mut fields: HashMap<String, String>) -> Self {
-        let seq = id
-            .split('-')
-            .next()
-            .and_then(|seq| seq.parse().ok())
-            .unwrap_or(0);
-        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
-        let (kind, at, body, sum) = (take("k"), take("t"), take("b"), take("s"));
-        if sha1_hex(&format!("{seq}{at}{kind}{body}")) == sum {
-            let text = Event::encode(seq, &at, &kind, &body);
-            return Self { seq, kind, text };
-        }
-        tracing::error!(seq, kind, "a log entry does not match its checksum");
-        metrics::counter!(crate::metrics::LOG_CORRUPT).increment(1);
-        let corrupt = serde_json::to_string(&Corrupt { kind, found: body }).unwrap_or_default();
-        let at = at.parse().unwrap_or(chrono::DateTime::UNIX_EPOCH);
-        let at = sunakku_common::event::timestamp(at);
-        let text = Event::encode(seq, &at, kind::LOG_CORRUPT, &corrupt);
-        Self {
-            seq,
-            kind: kind::LOG_CORRUPT.to_owned(),
-            text,
-        }
-    }
-}
-
-fn sha1_hex(text: &str) -> String {
-    use sha1::Digest as _;
-    sha1::Sha1::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-fn field(value: redis::Value) -> String {
-    redis::from_redis_value(value).unwrap_or_default()
-}
-
-fn entries(ids: Vec<redis::streams::StreamId>) -> Vec<LogEntry> {
-    let entry = |id: redis::streams::StreamId| {
-        let fields = id
-            .map
-            .into_iter()
-            .map(|(name, value)| (name, field(value)))
-            .collect();
-        LogEntry::read(&id.id, fields)
-    };
-    ids.into_iter().map(entry).collect()
-}
 
 impl Store {
     /// Where the log stands; `Unborn` when the store has no epoch, `SetBack` when it holds less

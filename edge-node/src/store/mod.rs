@@ -10,6 +10,7 @@ mod codes;
 mod commands;
 mod devices;
 mod durability;
+mod entry;
 mod epochs;
 mod error;
 mod jobs;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
+use data_encoding::HEXLOWER;
 use redis::AsyncConnectionConfig;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use sha2::{Digest as _, Sha256};
@@ -49,13 +51,15 @@ pub use calls::Call;
 pub use codes::Grant;
 pub use devices::{Device, Whom};
 pub use durability::Unsafe;
+pub use entry::LogEntry;
+pub(crate) use entry::{Fact, What};
 pub(crate) use epochs::Again;
 pub(crate) use error::Chain as ErrorChain;
 pub use error::StoreError;
 pub use jobs::{DeadLetter, Retrying};
 pub(crate) use life::Care;
 pub use lists::{OrderCounts, OrderFilter, Part, TicketFilter};
-pub use log::{Anchor, Head, HubCursor, LogEntry};
+pub use log::{Anchor, Head, HubCursor};
 pub use menu::{StoredMenu, StoredNext};
 pub use orders::{Close, NewOrder, OpenLimits, Placing, Step};
 pub use prints::{Beginning, Print};
@@ -126,7 +130,7 @@ impl Operation {
         // A parsed request of ours always serialises; an empty text would only compare equal.
         let text = serde_json::to_string(request).unwrap_or_default();
         let digest = Sha256::digest(text);
-        let fingerprint = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = HEXLOWER.encode(&digest);
         let life = match key {
             Some(_) => RECORD_LIFE,
             None => RESEND_LIFE,

@@ -7,6 +7,7 @@ use sunakku_common::ids::OrderId;
 use sunakku_common::order::OrderDetails;
 use sunakku_common::pricing::StockLevel;
 use sunakku_common::state::OrderState;
+use sunakku_common::sync::MAX_ORDER_BYTES;
 
 use super::slots::{SlotClaim, Used, read_slots};
 use super::{Freshness, Operation, OrderRecord, RECORD_LIFE, Reply, Store, StoreError};
@@ -39,8 +40,8 @@ pub struct OpenLimits {
 pub enum Placing {
     /// It is taken, and on disk.
     Placed {
-        /// What was ordered: of the first request when this is a repetition.
-        details: Box<OrderDetails>,
+        /// What was ordered by the first request, when this is a repetition.
+        first: Option<Box<OrderDetails>>,
         /// Its pickup number.
         number: u32,
         /// Whether this is a repetition.
@@ -56,6 +57,8 @@ pub enum Placing {
     TooManyOfDevice,
     /// A slot has less room than it claims; nothing changed. What is used of every slot.
     SlotsFull(Used),
+    /// It takes more bytes than an event may have; nothing changed. How many.
+    TooLong(usize),
 }
 
 /// A way in which an order ends.
@@ -105,9 +108,13 @@ impl Store {
             keys.open_by_device(),
             keys.slots(),
         ];
+        let details = serde_json::to_string(&order.details)?;
+        if MAX_ORDER_BYTES < details.len() {
+            return Ok(Placing::TooLong(details.len()));
+        }
         let mut args = vec![
             id.to_string(),
-            serde_json::to_string(&order.details)?,
+            details,
             serde_json::to_string(&operation.key)?,
             self.inner.log_budget_bytes.to_string(),
             RECORD_LIFE.as_secs().to_string(),
@@ -134,17 +141,15 @@ impl Store {
             (Ok(freshness), [first_id, number]) => {
                 let first_id: OrderId = first_id.parse().map_err(|_| unreadable_answer())?;
                 let number = number.parse().map_err(|_| unreadable_answer())?;
-                let details = if first_id == id {
+                let first = if first_id == id {
                     self.inner.life.note_number(day, number);
-                    order.details.clone()
+                    None
                 } else {
-                    self.order(first_id)
-                        .await?
-                        .ok_or_else(unreadable_answer)?
-                        .details
+                    let first = self.order(first_id).await?;
+                    Some(Box::new(first.ok_or_else(unreadable_answer)?.details))
                 };
                 Ok(Placing::Placed {
-                    details: Box::new(details),
+                    first,
                     number,
                     freshness,
                 })

@@ -127,17 +127,18 @@ impl Webhook {
 
     /// What has to be sent because of an entry.
     fn message(&self, epoch: Epoch, entry: &LogEntry) -> Option<Message> {
-        let event = Event::decode(&entry.text).ok()?;
-        if event.kind == kind::JOB_RETRIED {
-            let retried: JobRetried = event.body().ok()?;
+        let event = || Event::decode(&entry.text).ok();
+        if entry.kind == kind::JOB_RETRIED {
+            let retried: JobRetried = event()?.body().ok()?;
             let mine = retried.kind == JobKind::Webhook && retried.target == self.options.name;
             if mine && let Ok(again) = serde_json::from_value(retried.payload) {
                 return Some(again);
             }
         }
         let wanted = self.options.events.iter();
-        let wanted = wanted.clone().any(|pattern| matches(pattern, &event.kind));
-        wanted.then(|| Message::of(self.store.site(), epoch, &event))
+        let wanted = wanted.clone().any(|pattern| matches(pattern, &entry.kind));
+        let event = if wanted { event()? } else { return None };
+        Some(Message::of(self.store.site(), epoch, &event))
     }
 }
 

@@ -160,12 +160,12 @@ impl Scripts {
                 let order = new_order(*order, *day, claims);
                 match self.store.place(operation, &order).await? {
                     Placing::Placed {
-                        details,
+                        first,
                         number,
                         freshness,
                     } => (
                         Outcome::Placed {
-                            order: details.id,
+                            order: first.map_or(order.details.id, |first| first.id),
                             number,
                         },
                         freshness,

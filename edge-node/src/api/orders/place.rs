@@ -10,8 +10,9 @@ use sunakku_common::claims::Role;
 use sunakku_common::event::timestamp;
 use sunakku_common::http::{Caller, Json, idempotency_key, languages};
 use sunakku_common::ids::OrderId;
+use sunakku_common::menu::Consumes;
 use sunakku_common::order::{Channel, OrderDetails, OrderRequest};
-use sunakku_common::pricing::{OrderFault, Priced, ShortItem};
+use sunakku_common::pricing::{OrderFault, Priced, ShortItem, short_items};
 use sunakku_common::problem::Problem;
 use sunakku_common::sync::MAX_ORDER_BYTES;
 
@@ -89,8 +90,8 @@ async fn place_order(
         false => Used::new(),
     };
     let mut tries = 0;
-    let (priced, placing) = loop {
-        let (order, priced) = match new_order(state, &request, &used) {
+    let (order, consumes, placing) = loop {
+        let (order, consumes) = match new_order(state, &request, &used) {
             Ok(priced) => priced,
             // The menu may have changed since the first try: what was taken then stays taken.
             Err(problem) => return replay(state, &operation, headers).await?.ok_or(problem),
@@ -99,25 +100,28 @@ async fn place_order(
         match placing.inspect_err(count_mismatch)? {
             // Others were quicker; each time one of them was served.
             Placing::SlotsFull(now) if tries < SLOT_TRIES => used = now,
-            placing => break (priced, placing),
+            placing => break (order, consumes, placing),
         }
         tries += 1;
     };
     match placing {
         Placing::Placed {
-            details,
+            first,
             number,
             freshness,
         } => {
+            let details = first.map_or(order.details, |first| *first);
             if freshness == Freshness::New {
                 let channel = details.channel.as_str();
                 metrics::counter!(names::ORDERS_ACCEPTED, "channel" => channel).increment(1);
             }
-            Ok(created(*details, number, freshness, headers))
+            Ok(created(details, number, freshness, headers))
         }
-        Placing::Short(levels) => Err(out_of_stock(
-            priced.short_items(|sku| levels.get(sku).copied()),
-        )),
+        Placing::Short(levels) => {
+            let (lines, claims) = (&order.details.lines, &order.claims);
+            let level = |sku: &str| levels.get(sku).copied();
+            Err(out_of_stock(short_items(lines, &consumes, claims, level)))
+        }
         Placing::LogFull => Err(Problem::unavailable(
             "log-full",
             "This site has been cut off from its hub for so long that its log is full. No order \
@@ -133,6 +137,10 @@ async fn place_order(
             "kitchen-busy",
             "Too many orders come at the same moment. Nothing was ordered; send it again.",
         )),
+        Placing::TooLong(size) => Err(explain(OrderFault::Invalid {
+            path: "lines".to_owned(),
+            what: format!("the order takes {size} bytes, at most {MAX_ORDER_BYTES} are taken"),
+        })),
     }
 }
 
@@ -201,12 +209,12 @@ fn count_refusal(problem: &Problem) {
     metrics::counter!(names::ORDERS_REFUSED, "reason" => reason).increment(1);
 }
 
-/// The order that a request asks for, priced by the menu.
+/// The order that a request asks for, priced by the menu, and what one of each of its lines takes from stock.
 fn new_order(
     state: &AppState,
     request: &OrderRequest,
     used: &Used,
-) -> Result<(NewOrder, Priced), Problem> {
+) -> Result<(NewOrder, Vec<Consumes>), Problem> {
     let shared = &state.inner;
     let now = shared.store.now();
     let (menu, site) = (shared.menus.current(), &shared.site);
@@ -228,7 +236,7 @@ fn new_order(
         channel: request.channel,
         service: request.service,
         avoid: request.avoid.clone(),
-        lines: priced.lines.clone(),
+        lines: priced.lines,
         total: priced.total,
         currency: menu.menu.currency.clone(),
         placed_at: now,
@@ -238,22 +246,13 @@ fn new_order(
         business_day: day,
         menu_version: menu.menu.version,
     };
-    let size = serde_json::to_string(&details).map_or(usize::MAX, |text| text.len());
-    if size > MAX_ORDER_BYTES {
-        let what = format!("the order takes {size} bytes, at most {MAX_ORDER_BYTES} are taken");
-        return Err(explain(OrderFault::Invalid {
-            path: "lines".to_owned(),
-            what,
-        }));
-    }
-    let (claims, limits) = (priced.claims.clone(), site.limits());
     let order = NewOrder {
         details,
-        claims,
-        limits,
+        claims: priced.claims,
+        limits: site.limits(),
         slots: timing.claims,
     };
-    Ok((order, priced))
+    Ok((order, priced.line_consumes))
 }
 
 fn site_closed(standing: &Standing) -> Problem {
