@@ -38,8 +38,18 @@ impl Topic {
 pub(crate) struct Frame {
     pub(crate) topic: Topic,
     pub(crate) json: Bytes,
-    /// For frames of orders: which one, and who placed it where the event tells.
-    pub(crate) order: Option<(OrderId, Option<String>)>,
+    /// For frames of orders.
+    pub(crate) order: Option<Concerned>,
+}
+
+/// The order that a frame is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Concerned {
+    pub(crate) id: OrderId,
+    /// Who placed it, where the event tells.
+    pub(crate) placed_by: Option<String>,
+    /// Whether nothing more can come of it.
+    pub(crate) is_over: bool,
 }
 
 impl Frame {
@@ -132,7 +142,11 @@ impl Told {
                     number: placed.number,
                     state: OrderState::Placed,
                 };
-                let order = (placed.order, Some(placed.by.actor.clone()));
+                let order = Concerned {
+                    id: placed.order,
+                    placed_by: Some(placed.by.actor.clone()),
+                    is_over: false,
+                };
                 told.add(Topic::Orders, "order", data, Some(order));
                 told.stock(&placed.stock);
             }
@@ -140,7 +154,13 @@ impl Told {
                 let data = json!({
                     "id": moved.order, "number": moved.number, "state": moved.state, "reason": moved.reason,
                 });
-                told.add(Topic::Orders, "order", data, Some((moved.order, None)));
+                let order = Concerned {
+                    id: moved.order,
+                    placed_by: None,
+                    // A rejected one can be tried again.
+                    is_over: !moved.state.is_open() && moved.state != OrderState::Rejected,
+                };
+                told.add(Topic::Orders, "order", data, Some(order));
                 told.stock(&moved.stock);
             }
             What::TicketCreated(created) => {
@@ -182,13 +202,7 @@ struct Telling {
 }
 
 impl Telling {
-    fn add(
-        &mut self,
-        topic: Topic,
-        kind: &str,
-        data: impl Serialize,
-        order: Option<(OrderId, Option<String>)>,
-    ) {
+    fn add(&mut self, topic: Topic, kind: &str, data: impl Serialize, order: Option<Concerned>) {
         let json = frame(kind, self.seq, &self.at, data);
         self.told.frames.push(Frame { topic, json, order });
     }
