@@ -215,7 +215,9 @@ async fn a_day_that_may_still_grow_says_so() -> Result<()> {
     let hub = Hub::start(&world, "hub").await?;
     let admin = Admin::of(&hub).await?;
     story(&world).await?;
-    let today = Utc::now().date_naive();
+    let today = Utc::now()
+        .with_timezone(&chrono_tz::Europe::Berlin)
+        .date_naive();
     let (_, day) = signed(&hub, &admin, &today.to_string()).await?;
     ensure!(day["complete"] == false, "{day}");
     let later = today + chrono::Days::new(3);
