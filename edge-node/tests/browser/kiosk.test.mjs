@@ -324,9 +324,12 @@ test('with lower controls everything to touch is within reach; bigger text is bi
   await page.keyboard.press('Enter');
   await page.locator('[data-item=burger] .whole').focus();
   await page.keyboard.press('Enter');
+  const sheet = page.getByRole('dialog', { name: 'Burger' });
+  await sheet.waitFor();
   await heard('Burger');
   assert.ok(await highest() >= 690, `the highest control of an item is ${await highest()} px from the top`);
   await page.keyboard.press('Escape');
+  await sheet.waitFor({ state: 'detached' });
   await page.click('.k-cart .k-btn');
   await heard('Your order');
   assert.ok(await highest() >= 690, `the highest control of the order is ${await highest()} px from the top`);
