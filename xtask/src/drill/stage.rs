@@ -31,8 +31,8 @@ const NARROW: u32 = 8_000;
 const FLAP: Duration = Duration::from_millis(150);
 /// How far a wall clock jumps: into the next business day, or the one before.
 const JUMP: TimeDelta = TimeDelta::hours(26);
-/// A program by such a clock looks at its file once a second.
-const LOOK: Duration = Duration::from_millis(1_200);
+/// A program by such a clock looks at its file when more than one full second has passed, so after two at most.
+const LOOK: Duration = Duration::from_millis(2_200);
 
 /// Who starts again what has died, as an init system would.
 #[derive(Default)]

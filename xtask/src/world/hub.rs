@@ -235,7 +235,6 @@ fn config(
         [identity]
         key_file = "hub.key"
         session_seconds = 604_800
-        max_session_seconds = 604_800
     };
     let section = |name: &str, value: &str| {
         toml::Value::Table(toml::Table::from_iter([(name.to_owned(), value.into())]))
