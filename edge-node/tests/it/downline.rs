@@ -79,6 +79,35 @@ async fn a_pushed_menu_is_sold_by_at_once_and_told_to_screens() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_taken_stays_taken_when_a_new_menu_makes_it_too_long() {
+    let hub = HeadOffice::start(true).await;
+    let test = hub.site(SELDOM).await;
+    let mut screen = Screen::follow(&test, "topics=menu").await;
+    screen.news().await;
+    let mut order = order_of("cake", 1);
+    let line = order["lines"][0].clone();
+    order["lines"] = vec![line; 40].into();
+    let key = new_key();
+    let first = test.kiosk.order(&key, &order).await.unwrap();
+    let first = first.expect(201).unwrap();
+
+    let mut new = menu(2, 350);
+    let cake = new.items.iter_mut().find(|item| item.id == "cake");
+    let long = "菓".repeat(2_000);
+    cake.unwrap().name = serde_json::from_value(json!({ "en": long, "ja": long })).unwrap();
+    hub.publish(&new).await;
+    screen.news().await;
+    let refused = test.kiosk.order(&new_key(), &order).await.unwrap();
+    assert_problem(&refused, 422, "invalid-order");
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("bytes"), "{detail}");
+    let again = test.kiosk.order(&key, &order).await.unwrap();
+    let again = again.expect(201).unwrap();
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.body["id"], first.body["id"]);
+}
+
+#[tokio::test]
 async fn a_menus_low_marks_count_where_the_site_has_none_of_its_own() {
     let hub = HeadOffice::start(true).await;
     let test = hub.site(SELDOM).await;

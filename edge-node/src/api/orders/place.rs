@@ -137,10 +137,14 @@ async fn place_order(
             "kitchen-busy",
             "Too many orders come at the same moment. Nothing was ordered; send it again.",
         )),
-        Placing::TooLong(size) => Err(explain(OrderFault::Invalid {
-            path: "lines".to_owned(),
-            what: format!("the order takes {size} bytes, at most {MAX_ORDER_BYTES} are taken"),
-        })),
+        Placing::TooLong(size) => {
+            let problem = explain(OrderFault::Invalid {
+                path: "lines".to_owned(),
+                what: format!("the order takes {size} bytes, at most {MAX_ORDER_BYTES} are taken"),
+            });
+            // It may have been shorter by the menu of the first try.
+            replay(state, &operation, headers).await?.ok_or(problem)
+        }
     }
 }
 
