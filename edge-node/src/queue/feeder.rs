@@ -146,6 +146,7 @@ impl Queue {
 
 /// The job that an entry asks for.
 fn job(epoch: Epoch, entry: &LogEntry) -> Option<Job> {
+    // The others need not be read: a feeder that is behind would do it alone.
     let wants_job = [kind::ORDER_PLACED, kind::ORDER_RETRIED, kind::JOB_RETRIED];
     if !wants_job.contains(&entry.kind.as_str()) {
         return None;

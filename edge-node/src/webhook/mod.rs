@@ -137,8 +137,9 @@ impl Webhook {
         }
         let wanted = self.options.events.iter();
         let wanted = wanted.clone().any(|pattern| matches(pattern, &entry.kind));
-        let event = if wanted { event()? } else { return None };
-        Some(Message::of(self.store.site(), epoch, &event))
+        wanted
+            .then(|| Some(Message::of(self.store.site(), epoch, &event()?)))
+            .flatten()
     }
 }
 
